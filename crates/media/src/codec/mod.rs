@@ -1,0 +1,1 @@
+//! Headers of the codecs: enough to check, repair and split, never to decode.

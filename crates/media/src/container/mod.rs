@@ -1,0 +1,1 @@
+//! Containers: access units in, packaged bytes out.
