@@ -1,0 +1,165 @@
+//! The one who writes a stream's source, and how another takes over.
+
+use crate::rendition::Run;
+use crate::stream::{Stream, StreamState};
+use crate::sync::{Mutex, lock};
+use camherd_media::time::Monotonic;
+use camherd_media::unit::Unit;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+/// Who a publisher is, for the question whether another may take its place: the same device's address
+/// or the same token. The hub only compares.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(pub String);
+
+/// Somebody else publishes this stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stream {stream} is in use by {by}")]
+pub struct Busy {
+    /// The stream's name.
+    pub stream: String,
+    /// Who has it, as described by itself.
+    pub by: String,
+}
+
+/// Another publisher of the same owner has taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("replaced by a newer connection of the same camera")]
+pub struct Superseded;
+
+/// Who holds the stream.
+#[derive(Default)]
+pub(crate) struct Control {
+    inner: Mutex<Holder>,
+}
+
+#[derive(Default)]
+struct Holder {
+    claim: u64,
+    holder: Option<(Owner, String)>,
+    waker: Option<Waker>,
+}
+
+impl Control {
+    pub(crate) fn claim(&self, owner: Owner, describe: String) -> Result<u64, (Owner, String)> {
+        let mut inner = lock(&self.inner);
+        if let Some(current) = inner.holder.as_ref().filter(|(holder, _)| *holder != owner) {
+            return Err(current.clone());
+        }
+        inner.claim += 1;
+        inner.holder = Some((owner, describe));
+        let claim = inner.claim;
+        let superseded = inner.waker.take();
+        drop(inner);
+        if let Some(waker) = superseded {
+            waker.wake();
+        }
+        Ok(claim)
+    }
+
+    fn holds(&self, claim: u64) -> bool {
+        let inner = lock(&self.inner);
+        inner.claim == claim && inner.holder.is_some()
+    }
+
+    /// Gives the stream up if `claim` holds it.
+    fn release(&self, claim: u64) -> bool {
+        let mut inner = lock(&self.inner);
+        if inner.claim != claim || inner.holder.is_none() {
+            return false;
+        }
+        inner.holder = None;
+        true
+    }
+
+    pub(crate) fn describe(&self) -> Option<String> {
+        lock(&self.inner).holder.as_ref().map(|(_, describe)| describe.clone())
+    }
+
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        lock(&self.inner).holder.as_ref().map(|(owner, _)| owner.clone())
+    }
+}
+
+/// Writes the source of a stream until it is dropped or superseded.
+///
+/// Dropped, the stream goes offline with the reason given by [`Publisher::end`].
+pub struct Publisher {
+    stream: Stream,
+    claim: u64,
+    run: Run,
+    live: bool,
+    reason: Arc<str>,
+}
+
+impl Publisher {
+    pub(crate) fn new(stream: Stream, claim: u64, run: Run) -> Publisher {
+        Publisher { stream, claim, run, live: false, reason: Arc::from("the camera disconnected") }
+    }
+
+    /// The stream.
+    #[must_use]
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Appends a unit and, if the stream was not live, makes it so. Never waits.
+    ///
+    /// # Errors
+    /// [`Superseded`] when another publisher has taken over; the unit is not written.
+    pub fn push(&mut self, unit: Unit) -> Result<(), Superseded> {
+        let (received, bytes): (Monotonic, usize) = (unit.stamps.received, unit.payload.len());
+        if !self.stream.source().push(self.run, unit) {
+            return Err(Superseded);
+        }
+        self.stream.counters().unit(received, bytes);
+        if !self.live {
+            self.live = true;
+            self.stream.set_state(StreamState::Live);
+        }
+        Ok(())
+    }
+
+    /// Says that frames have stopped although the connection is there. The next unit ends it.
+    pub fn stalled(&mut self, reason: &str) {
+        if self.stream.control().holds(self.claim) {
+            self.live = false;
+            self.stream.set_state(StreamState::Offline(Arc::from(reason)));
+        }
+    }
+
+    /// Whether the last word was a unit, not a stall.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Ends publishing, for this reason.
+    pub fn end(mut self, reason: &str) {
+        self.reason = Arc::from(reason);
+    }
+
+    /// Waits until another publisher has taken over.
+    pub async fn superseded(&self) -> Superseded {
+        poll_fn(|cx| {
+            let mut inner = lock(&self.stream.control().inner);
+            if inner.claim != self.claim {
+                return Poll::Ready(Superseded);
+            }
+            inner.waker = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.stream.source().end(self.run, None);
+        if self.stream.control().release(self.claim) && self.stream.state() != StreamState::Waiting {
+            self.stream.set_state(StreamState::Offline(self.reason.clone()));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The registry: streams by name, bounded in number.
+
+use crate::clock::Clock;
+use crate::ring::RingLimits;
+use crate::stream::{Derive, Stream};
+use crate::sync::{Arc, Mutex, lock};
+use camherd_media::ids::StreamName;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
+/// No room for another stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the limit of {limit} streams is reached")]
+pub struct Full {
+    /// The limit.
+    pub limit: usize,
+}
+
+/// All streams of a server. Clones are the same hub.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    limits: RingLimits,
+    max_streams: usize,
+    derive: std::sync::Arc<dyn Derive>,
+    streams: Mutex<Streams>,
+}
+
+#[derive(Default)]
+struct Streams {
+    by_name: BTreeMap<StreamName, Stream>,
+    created: u64,
+    /// Those who wait for a stream to appear: at most one entry a waiting connection, cleared at each
+    /// creation.
+    waiting: Vec<Waker>,
+}
+
+impl Hub {
+    /// An empty hub for at most `max_streams` streams, whose renditions hold at most `limits` each.
+    #[must_use]
+    pub fn new(limits: RingLimits, max_streams: usize, derive: std::sync::Arc<dyn Derive>) -> Hub {
+        let streams = Mutex::new(Streams::default());
+        Hub(Arc::new(Inner { clock: Clock::start(), limits, max_streams, derive, streams }))
+    }
+
+    /// The clock of all streams.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.0.clock.clone()
+    }
+
+    /// The stream of that name.
+    #[must_use]
+    pub fn get(&self, name: &StreamName) -> Option<Stream> {
+        lock(&self.0.streams).by_name.get(name).cloned()
+    }
+
+    /// The stream of that name, made if need be.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not exist and the limit is reached.
+    pub fn get_or_create(&self, name: &StreamName) -> Result<Stream, Full> {
+        let mut streams = lock(&self.0.streams);
+        if let Some(stream) = streams.by_name.get(name) {
+            return Ok(stream.clone());
+        }
+        if streams.by_name.len() >= self.0.max_streams {
+            return Err(Full { limit: self.0.max_streams });
+        }
+        let order = streams.created;
+        streams.created += 1;
+        let stream =
+            Stream::new(name.clone(), order, self.0.limits, self.0.derive.clone(), self.0.clock.clone());
+        streams.by_name.insert(name.clone(), stream.clone());
+        let waiting = std::mem::take(&mut streams.waiting);
+        drop(streams);
+        waiting.into_iter().for_each(Waker::wake);
+        Ok(stream)
+    }
+
+    /// Forgets a stream, unless somebody holds it: publishes, reads, watches or is about to.
+    pub fn forget(&self, name: &StreamName) -> bool {
+        let mut streams = lock(&self.0.streams);
+        // Handles are given out under this lock only, or cloned from one that counts already.
+        let unused = streams.by_name.get(name).is_some_and(Stream::is_held_once);
+        if unused {
+            streams.by_name.remove(name);
+        }
+        unused
+    }
+
+    /// All streams, by name.
+    #[must_use]
+    pub fn streams(&self) -> Vec<Stream> {
+        lock(&self.0.streams).by_name.values().cloned().collect()
+    }
+
+    /// The stream that was created first.
+    #[must_use]
+    pub fn first(&self) -> Option<Stream> {
+        lock(&self.0.streams).by_name.values().min_by_key(|s| s.order()).cloned()
+    }
+
+    /// Waits until `find` finds something; it is asked now and after each creation.
+    pub async fn wait_for<T>(&self, mut find: impl FnMut(&Hub) -> Option<T>) -> T {
+        let mut seen = None;
+        poll_fn(|cx| {
+            let created = lock(&self.0.streams).created;
+            if seen != Some(created) {
+                seen = Some(created);
+                if let Some(found) = find(self) {
+                    return Poll::Ready(found);
+                }
+            }
+            let mut streams = lock(&self.0.streams);
+            if streams.created != created {
+                cx.waker().wake_by_ref();
+            } else if !streams.waiting.iter().any(|w| w.will_wake(cx.waker())) {
+                streams.waiting.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+#[cfg(all(test, not(camherd_loom)))]
+mod tests;

@@ -1,0 +1,271 @@
+//! A stream: a name, a state, a publisher and renditions.
+
+use crate::clock::Clock;
+use crate::publisher::{Busy, Control, Owner, Publisher};
+use crate::rendition::{Rendition, RenditionKey};
+use crate::ring::RingLimits;
+use crate::stats::{Stats, StreamStats, ViewerGuard};
+use crate::subscription::{Start, Subscription};
+use crate::sync::{Arc, Mutex, lock};
+use crate::writer::Writer;
+use camherd_media::ids::StreamName;
+use camherd_media::unit::Unit;
+use std::collections::BTreeMap;
+
+/// Whether a stream has pictures, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamState {
+    /// No camera has sent a frame yet.
+    Waiting,
+    /// Frames arrive.
+    Live,
+    /// There were frames; now there are none, for this reason.
+    Offline(std::sync::Arc<str>),
+}
+
+impl StreamState {
+    /// `waiting`, `live` or `offline`.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            StreamState::Waiting => "waiting",
+            StreamState::Live => "live",
+            StreamState::Offline(_) => "offline",
+        }
+    }
+
+    /// Why there is no picture; empty when there is one.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            StreamState::Waiting => "no camera has sent a picture yet",
+            StreamState::Live => "",
+            StreamState::Offline(reason) => reason,
+        }
+    }
+
+    /// Whether frames arrive.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(self, StreamState::Live)
+    }
+}
+
+/// Makes renditions that no camera sends.
+pub trait Derive: Send + Sync + 'static {
+    /// Starts to write the rendition `key` of `stream` through `writer`. Called by the first subscriber,
+    /// without any lock held; returns at once and does the work elsewhere.
+    ///
+    /// # Errors
+    /// [`DeriveError`] when the key has no meaning or no resources are left; the subscriber gets it.
+    fn derive(&self, stream: &Stream, key: &RenditionKey, writer: Writer) -> Result<(), DeriveError>;
+}
+
+/// Why a rendition cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("rendition {key:?}: {reason}")]
+pub struct DeriveError {
+    /// Which rendition.
+    pub key: RenditionKey,
+    /// Why not.
+    pub reason: String,
+}
+
+/// A named stream. Clones are the same stream.
+#[derive(Clone)]
+pub struct Stream(Arc<Inner>);
+
+struct Inner {
+    name: StreamName,
+    order: u64,
+    limits: RingLimits,
+    derive: std::sync::Arc<dyn Derive>,
+    clock: Clock,
+    source: Arc<Rendition>,
+    derived: Mutex<BTreeMap<RenditionKey, Arc<Rendition>>>,
+    state: Mutex<StreamState>,
+    control: Control,
+    stats: Arc<Stats>,
+}
+
+/// What [`Stream::renditions`] tells of one rendition.
+#[derive(Clone, Debug)]
+pub struct RenditionInfo {
+    /// Its key.
+    pub key: RenditionKey,
+    /// Subscriptions, packagers included.
+    pub readers: usize,
+    /// Payload held by its ring, in bytes.
+    pub held_bytes: usize,
+    /// Whether somebody writes it now.
+    pub active: bool,
+}
+
+impl Stream {
+    pub(crate) fn new(
+        name: StreamName,
+        order: u64,
+        limits: RingLimits,
+        derive: std::sync::Arc<dyn Derive>,
+        clock: Clock,
+    ) -> Stream {
+        Stream(Arc::new(Inner {
+            name,
+            order,
+            limits,
+            derive,
+            clock,
+            source: Arc::new(Rendition::new(limits, StreamState::Waiting)),
+            derived: Mutex::new(BTreeMap::new()),
+            state: Mutex::new(StreamState::Waiting),
+            control: Control::default(),
+            stats: Arc::new(Stats::default()),
+        }))
+    }
+
+    /// The stream's name.
+    #[must_use]
+    pub fn name(&self) -> &StreamName {
+        &self.0.name
+    }
+
+    /// Its place in the order of creation.
+    #[must_use]
+    pub fn order(&self) -> u64 {
+        self.0.order
+    }
+
+    /// The clock that stamps its units.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.0.clock.clone()
+    }
+
+    /// The state now.
+    #[must_use]
+    pub fn state(&self) -> StreamState {
+        lock(&self.0.state).clone()
+    }
+
+    /// Sets the state and tells every reader of every rendition, if it is another than before.
+    pub(crate) fn set_state(&self, state: StreamState) {
+        // The lock is held while the renditions hear of it, so that they hear of changes in order.
+        let mut current = lock(&self.0.state);
+        if *current == state {
+            return;
+        }
+        *current = state;
+        self.0.source.set_state(&current);
+        for rendition in lock(&self.0.derived).values() {
+            rendition.set_state(&current);
+        }
+    }
+
+    /// Becomes the publisher. A live publisher gives way only to the same [`Owner`]. `describe` is how
+    /// people know the camera, e.g. its address.
+    ///
+    /// # Errors
+    /// [`Busy`] when somebody else publishes.
+    pub fn publish(&self, owner: Owner, describe: String) -> Result<Publisher, Busy> {
+        let busy = |(_, by)| Busy { stream: self.0.name.to_string(), by };
+        let claim = self.0.control.claim(owner, describe).map_err(busy)?;
+        let run = self.0.source.begin();
+        Ok(Publisher::new(self.clone(), claim, run))
+    }
+
+    /// Who publishes now, as described by itself.
+    #[must_use]
+    pub fn publisher(&self) -> Option<String> {
+        self.0.control.describe()
+    }
+
+    /// Who publishes now.
+    #[must_use]
+    pub fn owner(&self) -> Option<Owner> {
+        self.0.control.owner()
+    }
+
+    /// Subscribes to a rendition; starts it if it is derived and nobody reads it yet.
+    ///
+    /// # Errors
+    /// [`DeriveError`] when it cannot be made.
+    pub fn subscribe(&self, key: &RenditionKey, start: Start) -> Result<Subscription, DeriveError> {
+        let derived = *key != RenditionKey::SOURCE;
+        let rendition = if derived { self.derived(key) } else { self.0.source.clone() };
+        let cursor = Subscription::cursor(start, rendition.keyframe_age());
+        let (reader, start_run) = rendition.join(cursor, derived);
+        let subscription = Subscription::new(rendition.clone(), reader);
+        if let Some(run) = start_run {
+            self.0.derive.derive(self, key, Writer::new(rendition, run))?;
+        }
+        Ok(subscription)
+    }
+
+    fn derived(&self, key: &RenditionKey) -> Arc<Rendition> {
+        // Same order of locks as in `set_state`: a rendition is born with the state that holds now.
+        let state = lock(&self.0.state);
+        let mut derived = lock(&self.0.derived);
+        let make = || Arc::new(Rendition::new(self.0.limits, state.clone()));
+        derived.entry(key.clone()).or_insert_with(make).clone()
+    }
+
+    /// The newest unit of the source, from memory, and its number.
+    #[must_use]
+    pub fn newest(&self) -> Option<(Unit, u64)> {
+        self.0.source.newest()
+    }
+
+    /// All renditions that exist, the source first.
+    #[must_use]
+    pub fn renditions(&self) -> Vec<RenditionInfo> {
+        let info = |key: &RenditionKey, rendition: &Rendition| RenditionInfo {
+            key: key.clone(),
+            readers: rendition.readers(),
+            held_bytes: rendition.held_bytes(),
+            active: rendition.is_written(),
+        };
+        let source = info(&RenditionKey::SOURCE, &self.0.source);
+        let derived = lock(&self.0.derived);
+        std::iter::once(source).chain(derived.iter().map(|(key, r)| info(key, r))).collect()
+    }
+
+    /// Whether the caller's handle is the only one.
+    pub(crate) fn is_held_once(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    /// Counters and rates.
+    #[must_use]
+    pub fn stats(&self) -> StreamStats {
+        self.0.stats.snapshot(self.0.clock.now())
+    }
+
+    /// Counts input that was refused. `kind` is a short label, `error` says what was wrong.
+    pub fn count_drop(&self, kind: &'static str, error: String) {
+        self.0.stats.dropped(kind, error);
+    }
+
+    /// Counts a viewer for as long as the guard lives.
+    #[must_use]
+    pub fn watch(&self) -> ViewerGuard {
+        ViewerGuard::new(self.0.stats.clone())
+    }
+
+    pub(crate) fn source(&self) -> &Rendition {
+        &self.0.source
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        &self.0.control
+    }
+
+    pub(crate) fn counters(&self) -> &Stats {
+        &self.0.stats
+    }
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stream({})", self.0.name)
+    }
+}
