@@ -1,1 +1,22 @@
-//! hub
+//! JPEG and H.264 codecs behind safe types: [`jpeg`] decodes and encodes pictures, [`h264`] encodes them,
+//! [`scale`] changes their size. [`picture::Picture`] is what all of them share: planar I420, 8 bits.
+//!
+//! Everything here is synchronous, runs on the caller's thread and keeps its buffers between calls, so one
+//! codec per stream and thread is the intended use. No threads, no clocks and no files. The libraries sit in
+//! `backend` behind traits; what they cannot do is said by the `Error` of each module.
+
+#[cfg(test)]
+extern crate self as camherd_codec;
+
+mod backend;
+mod chroma;
+pub mod h264;
+pub mod jpeg;
+pub mod picture;
+pub mod scale;
+
+pub use picture::{Picture, Range};
+
+#[cfg(test)]
+#[path = "../tests/support/scene.rs"]
+mod scene;

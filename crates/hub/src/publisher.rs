@@ -39,17 +39,19 @@ pub(crate) struct Control {
 struct Holder {
     claim: u64,
     holder: Option<(Owner, String)>,
+    since: Monotonic,
     waker: Option<Waker>,
 }
 
 impl Control {
-    pub(crate) fn claim(&self, owner: Owner, describe: String) -> Result<u64, (Owner, String)> {
+    pub(crate) fn claim(&self, owner: Owner, describe: String, now: Monotonic) -> Result<u64, (Owner, String)> {
         let mut inner = lock(&self.inner);
         if let Some(current) = inner.holder.as_ref().filter(|(holder, _)| *holder != owner) {
             return Err(current.clone());
         }
         inner.claim += 1;
         inner.holder = Some((owner, describe));
+        inner.since = now;
         let claim = inner.claim;
         let superseded = inner.waker.take();
         drop(inner);
@@ -78,8 +80,9 @@ impl Control {
         lock(&self.inner).holder.as_ref().map(|(_, describe)| describe.clone())
     }
 
-    pub(crate) fn owner(&self) -> Option<Owner> {
-        lock(&self.inner).holder.as_ref().map(|(owner, _)| owner.clone())
+    pub(crate) fn owner(&self) -> Option<(Owner, Monotonic)> {
+        let inner = lock(&self.inner);
+        inner.holder.as_ref().map(|(owner, _)| (owner.clone(), inner.since))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::subscription::{Start, Subscription};
 use crate::sync::{Arc, Mutex, lock};
 use crate::writer::Writer;
 use camherd_media::ids::StreamName;
+use camherd_media::time::Monotonic;
 use camherd_media::unit::Unit;
 use std::collections::BTreeMap;
 
@@ -168,7 +169,7 @@ impl Stream {
     /// [`Busy`] when somebody else publishes.
     pub fn publish(&self, owner: Owner, describe: String) -> Result<Publisher, Busy> {
         let busy = |(_, by)| Busy { stream: self.0.name.to_string(), by };
-        let claim = self.0.control.claim(owner, describe).map_err(busy)?;
+        let claim = self.0.control.claim(owner, describe, self.0.clock.now()).map_err(busy)?;
         let run = self.0.source.begin();
         Ok(Publisher::new(self.clone(), claim, run))
     }
@@ -179,9 +180,9 @@ impl Stream {
         self.0.control.describe()
     }
 
-    /// Who publishes now.
+    /// Who publishes now, and since when.
     #[must_use]
-    pub fn owner(&self) -> Option<Owner> {
+    pub fn owner(&self) -> Option<(Owner, Monotonic)> {
         self.0.control.owner()
     }
 

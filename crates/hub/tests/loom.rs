@@ -2,6 +2,7 @@
 //!
 //! Run with `./run loom`; without `--cfg camherd_loom` this file is empty.
 #![cfg(camherd_loom)]
+#![allow(clippy::unwrap_used, missing_docs)]
 
 use bytes::Bytes;
 use camherd_hub::{Derive, DeriveError, Event, Hub, Owner, RenditionKey, RingLimits, Start, Stream, Writer};

@@ -1,1 +1,17 @@
-//! hub
+//! The camherd server: sources, transcode, outputs, API and how they are put together.
+//!
+//! The way of the data: `sources` publish units into the hub (`camherd-hub`), `transcode` derives
+//! renditions while somebody wants them, `outputs` read units and serve viewers. `api` decides which
+//! address does what and who may ask; `net` owns the sockets; [`app`] wires it all.
+
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod net;
+pub mod outputs;
+pub mod sources;
+pub mod store;
+pub mod transcode;
+pub mod virtual_camera;

@@ -1,1 +1,7 @@
-fn main(){}
+//! The `camherd` command. Everything it does is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    camherd_server::cli::run()
+}

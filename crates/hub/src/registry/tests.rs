@@ -1,5 +1,7 @@
 //! The hub as its users see it: publish, subscribe, demand, takeover, forgetting.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::{
     Delivery, DeriveError, Event, Owner, RenditionKey, Start, StreamState, Subscription, Superseded, Writer,

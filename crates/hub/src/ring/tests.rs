@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used)]
 use super::*;
 use bytes::Bytes;
 use camherd_media::time::MediaTime;

@@ -1,0 +1,98 @@
+//! What is measured. Each scenario starts a fresh server, so that none feels another's leftovers.
+
+mod fanout;
+mod first;
+mod idle;
+mod memory;
+mod stalled;
+mod transcode;
+
+use crate::args::Args;
+use crate::camera::{Cameras, Config};
+use crate::error::{Error, protocol};
+use crate::frames::Frames;
+use crate::report::{Report, Row, Target};
+use crate::server::Server;
+use crate::stats::Sorted;
+
+/// Frames a second of all cameras whose latency is measured, and of the old system's.
+const FPS: u32 = 30;
+
+/// One group of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// Latency and CPU time of JPEG to H.264.
+    Transcode,
+    /// Time to the first H.264 of a viewer.
+    First,
+    /// Memory of a server that idles, transcodes, and has viewers.
+    Memory,
+    /// MJPEG to hundreds of viewers.
+    Fanout,
+    /// A viewer among hundreds that does not read.
+    Stalled,
+    /// Many cameras and no viewer.
+    Idle,
+}
+
+impl Scenario {
+    /// All, in the order of the report.
+    pub const ALL: [Scenario; 6] = [
+        Scenario::Transcode,
+        Scenario::First,
+        Scenario::Memory,
+        Scenario::Fanout,
+        Scenario::Stalled,
+        Scenario::Idle,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scenario::Transcode => "transcode",
+            Scenario::First => "first",
+            Scenario::Memory => "memory",
+            Scenario::Fanout => "fanout",
+            Scenario::Stalled => "stalled",
+            Scenario::Idle => "idle",
+        }
+    }
+
+    /// Measures and adds the figures to the report.
+    pub fn run(self, args: &Args, report: &mut Report) -> Result<(), Error> {
+        let mut add = |figure: String, unit, camherd, peer, target| {
+            report.rows.push(Row { scenario: self.name(), figure, unit, camherd, peer, target });
+        };
+        match self {
+            Scenario::Transcode => transcode::run(args, &mut add),
+            Scenario::First => first::run(args, &mut add),
+            Scenario::Memory => memory::run(args, &mut add),
+            Scenario::Fanout => fanout::run(args, &mut add),
+            Scenario::Stalled => stalled::run(args, &mut add),
+            Scenario::Idle => idle::run(args, &mut add),
+        }
+    }
+}
+
+/// Adds a row: figure, unit, camherd's value, the peer's name and value, the target.
+type Add<'a> = dyn FnMut(String, &'static str, f64, Option<(&'static str, f64)>, Target) + 'a;
+
+/// One camera at [`FPS`].
+fn camera(server: &Server, name: &str, frames: &Frames) -> Result<Cameras, Error> {
+    Cameras::start(Config { addr: server.addr(), names: vec![name.to_owned()], fps: FPS }, frames)
+}
+
+/// The path of a camera's multipart stream.
+fn mjpeg_path(name: &str) -> String {
+    format!("/streams/{name}/mjpeg")
+}
+
+/// A percentile in milliseconds, which a run without a single sample does not have.
+fn ms(sorted: &Sorted, p: f64, whose: &'static str) -> Result<f64, Error> {
+    sorted.ms(p).ok_or_else(|| protocol(whose, "gave not one frame of the measured time"))
+}
+
+/// Bytes as megabytes (10^6), the unit of the targets.
+fn mb(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

@@ -1,0 +1,54 @@
+//! How long a new viewer waits for the first H.264 of a running camera.
+
+use super::{Add, FPS, camera};
+use crate::args::Args;
+use crate::error::Error;
+use crate::ffmpeg::{self, Input};
+use crate::frames::{Frames, VGA};
+use crate::report::Target;
+use crate::server::Server;
+use crate::viewer::Viewer;
+use std::time::Duration;
+
+/// Viewers of each kind. The worst one counts: it is a person who waits.
+const TRIES: u32 = 8;
+
+pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
+    let frames = Frames::load(&args.cache, VGA)?;
+    let server = Server::start(&args.camherd)?;
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for n in 0..TRIES {
+        // A new camera each time, so that no transcoder of an earlier viewer still runs.
+        let name = format!("first-{n}");
+        let cameras = camera(&server, &name, &frames)?;
+        // Longer than a few frames, and at another phase of the frame interval each time.
+        std::thread::sleep(Duration::from_millis(400) + Duration::from_millis(33) * n / TRIES);
+        let (viewer, took) = Viewer::start_timed(server.addr(), &name)?;
+        first.push(took);
+        std::thread::sleep(Duration::from_millis(300) + Duration::from_millis(33) * (n * 3 % TRIES) / TRIES);
+        let (joined, took) = Viewer::start_timed(server.addr(), &name)?;
+        second.push(took);
+        joined.stop()?;
+        viewer.stop()?;
+        cameras.stop()?;
+    }
+    let worst = |all: &[u64]| all.iter().max().map_or(0.0, |ns| *ns as f64 / 1e6);
+    // The old system starts its encoder with the first camera; what a viewer-driven one would wait for is this.
+    let peer = ffmpeg::run(Input::Multipart, &frames, FPS, Duration::from_secs(1), Duration::from_secs(1))?;
+    let peer = peer.first_ns.map(|ns| ("ffmpeg mpjpeg from its start", ns as f64 / 1e6));
+    add(
+        format!("first H.264, first viewer, worst of {TRIES}"),
+        "ms",
+        worst(&first),
+        peer,
+        Target::limit(100.0),
+    );
+    add(
+        format!("first H.264, second viewer, worst of {TRIES}"),
+        "ms",
+        worst(&second),
+        None,
+        Target::limit(20.0),
+    );
+    Ok(())
+}

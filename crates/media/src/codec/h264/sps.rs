@@ -1,0 +1,347 @@
+//! The sequence parameter set: profile, level and size of the picture (ITU-T H.264 7.3.2.1.1).
+
+use super::bits::{BitReader, OutOfBits};
+use super::nal::NalKind;
+use crate::codec::jpeg::MAX_DIMENSION;
+
+/// Largest parameter set that is kept, in bytes. The largest possible sequence parameter set (twelve scaling
+/// lists, 255 reference offsets, two HRD descriptions) has less; `avcC` could hold 65 535.
+pub const MAX_PARAMETER_SET: usize = 4096;
+
+/// What a sequence parameter set says, up to the size of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sps {
+    /// `profile_idc` (A.2): 66 baseline, 77 main, 100 high.
+    pub profile_idc: u8,
+    /// The byte after `profile_idc`: `constraint_set0_flag` in the most significant bit.
+    pub constraint_flags: u8,
+    /// `level_idc` (A.3): ten times the level.
+    pub level_idc: u8,
+    /// `seq_parameter_set_id`, 0 to 31.
+    pub id: u8,
+    /// `chroma_format_idc`: 0 gray, 1 4:2:0, 2 4:2:2, 3 4:4:4.
+    pub chroma_format_idc: u8,
+    /// Bits per luma sample, 8 to 14.
+    pub bit_depth_luma: u8,
+    /// Bits per chroma sample, 8 to 14.
+    pub bit_depth_chroma: u8,
+    /// Whether the stream has frames only, no fields.
+    pub frame_mbs_only: bool,
+    /// Width after cropping in pixels, 1 to 8192.
+    pub width: u32,
+    /// Height after cropping in pixels, 1 to 8192.
+    pub height: u32,
+}
+
+/// Why a NAL unit is not a usable sequence parameter set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpsError {
+    /// The NAL unit has another type, or is empty.
+    #[error("the NAL unit is not a sequence parameter set")]
+    NotSps,
+    /// The bits end before the size of the picture is known.
+    #[error("the sequence parameter set ends too early")]
+    Truncated,
+    /// A syntax element is outside its range.
+    #[error("the sequence parameter set has {element} = {value}, which is out of range")]
+    OutOfRange {
+        /// Name of the element in ITU-T H.264.
+        element: &'static str,
+        /// What it is.
+        value: i64,
+    },
+    /// A side of the picture is zero, negative after cropping, or more than [`MAX_DIMENSION`].
+    #[error("H.264 picture of {width}x{height} pixels: each side must have 1 to {MAX_DIMENSION}")]
+    BadDimensions {
+        /// Pixels per line.
+        width: i64,
+        /// Lines.
+        height: i64,
+    },
+}
+
+impl From<OutOfBits> for SpsError {
+    fn from(_: OutOfBits) -> SpsError {
+        SpsError::Truncated
+    }
+}
+
+impl Sps {
+    /// Reads a NAL unit of type 7 without start code. What follows the cropping window (VUI) is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`SpsError`] says which element is wrong.
+    pub fn parse(nal: &[u8]) -> Result<Sps, SpsError> {
+        if NalKind::of(nal) != Some(NalKind::Sps) {
+            return Err(SpsError::NotSps);
+        }
+        let bits = &mut BitReader::new(&nal[1..]);
+        let profile_idc = octet(bits)?;
+        let constraint_flags = octet(bits)?;
+        let level_idc = octet(bits)?;
+        let id = ue_up_to(bits, "seq_parameter_set_id", 31)?;
+        let colour = if has_colour(profile_idc) { Colour::read(bits)? } else { Colour::DEFAULT };
+        ue_up_to(bits, "log2_max_frame_num_minus4", 12)?;
+        skip_picture_order(bits)?;
+        bits.ue()?; // max_num_ref_frames
+        bits.flag()?; // gaps_in_frame_num_value_allowed_flag
+        let columns = u64::from(bits.ue()?) + 1;
+        let map_units = u64::from(bits.ue()?) + 1;
+        let frame_mbs_only = bits.flag()?;
+        if !frame_mbs_only {
+            bits.flag()?; // mb_adaptive_frame_field_flag
+        }
+        bits.flag()?; // direct_8x8_inference_flag
+        let crop = if bits.flag()? { [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?] } else { [0; 4] };
+        let (width, height) = colour.cropped(columns, map_units, frame_mbs_only, crop)?;
+        Ok(Sps {
+            profile_idc,
+            constraint_flags,
+            level_idc,
+            id,
+            chroma_format_idc: colour.chroma_format_idc,
+            bit_depth_luma: colour.bit_depth_luma,
+            bit_depth_chroma: colour.bit_depth_chroma,
+            frame_mbs_only,
+            width,
+            height,
+        })
+    }
+}
+
+/// Whether the set of this profile has the elements of [`Colour`] (7.3.2.1.1).
+pub(super) fn has_colour(profile_idc: u8) -> bool {
+    matches!(profile_idc, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
+}
+
+/// The elements that the high profiles add.
+struct Colour {
+    chroma_format_idc: u8,
+    separate_planes: bool,
+    bit_depth_luma: u8,
+    bit_depth_chroma: u8,
+}
+
+impl Colour {
+    /// What is inferred where the elements are absent (7.4.2.1.1).
+    const DEFAULT: Colour =
+        Colour { chroma_format_idc: 1, separate_planes: false, bit_depth_luma: 8, bit_depth_chroma: 8 };
+
+    fn read(bits: &mut BitReader<'_>) -> Result<Colour, SpsError> {
+        let chroma_format_idc = ue_up_to(bits, "chroma_format_idc", 3)?;
+        let separate_planes = chroma_format_idc == 3 && bits.flag()?;
+        let bit_depth_luma = 8 + ue_up_to(bits, "bit_depth_luma_minus8", 6)?;
+        let bit_depth_chroma = 8 + ue_up_to(bits, "bit_depth_chroma_minus8", 6)?;
+        bits.flag()?; // qpprime_y_zero_transform_bypass_flag
+        if bits.flag()? {
+            let lists = if chroma_format_idc == 3 { 12 } else { 8 };
+            for list in 0..lists {
+                if bits.flag()? {
+                    skip_scaling_list(bits, if list < 6 { 16 } else { 64 })?;
+                }
+            }
+        }
+        Ok(Colour { chroma_format_idc, separate_planes, bit_depth_luma, bit_depth_chroma })
+    }
+
+    /// Width and height after cropping; `crop` is left, right, top, bottom in units of 7.4.2.1.1 (7-19 to 7-22).
+    fn cropped(
+        &self,
+        columns: u64,
+        map_units: u64,
+        frame_mbs_only: bool,
+        crop: [u32; 4],
+    ) -> Result<(u32, u32), SpsError> {
+        let chroma_array_type = if self.separate_planes { 0 } else { self.chroma_format_idc };
+        let (unit_x, unit_y) = match chroma_array_type {
+            1 => (2, 2),
+            2 => (2, 1),
+            _ => (1, 1),
+        };
+        let fields = if frame_mbs_only { 1 } else { 2 };
+        let [left, right, top, bottom] = crop.map(i64::from);
+        // All factors are below 2^33: no product comes near the ends of i64.
+        let width = columns as i64 * 16 - unit_x * (left + right);
+        let height = map_units as i64 * 16 * fields - unit_y * fields * (top + bottom);
+        let side = |pixels| u32::try_from(pixels).ok().filter(|side| (1..=MAX_DIMENSION).contains(side));
+        side(width).zip(side(height)).ok_or(SpsError::BadDimensions { width, height })
+    }
+}
+
+/// scaling_list (7.3.2.1.1.1).
+fn skip_scaling_list(bits: &mut BitReader<'_>, size: u32) -> Result<(), SpsError> {
+    let mut last = 8i64;
+    for _ in 0..size {
+        let delta = bits.se()?;
+        if !(-128..=127).contains(&delta) {
+            return Err(SpsError::OutOfRange { element: "delta_scale", value: delta });
+        }
+        let next = (last + delta + 256) % 256;
+        if next == 0 {
+            // The rest of the list repeats its last value and is not sent.
+            return Ok(());
+        }
+        last = next;
+    }
+    Ok(())
+}
+
+fn skip_picture_order(bits: &mut BitReader<'_>) -> Result<(), SpsError> {
+    match ue_up_to(bits, "pic_order_cnt_type", 2)? {
+        0 => {
+            ue_up_to(bits, "log2_max_pic_order_cnt_lsb_minus4", 12)?;
+        }
+        1 => {
+            bits.flag()?; // delta_pic_order_always_zero_flag
+            bits.se()?; // offset_for_non_ref_pic
+            bits.se()?; // offset_for_top_to_bottom_field
+            for _ in 0..ue_up_to(bits, "num_ref_frames_in_pic_order_cnt_cycle", 255)? {
+                bits.se()?; // offset_for_ref_frame
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn octet(bits: &mut BitReader<'_>) -> Result<u8, SpsError> {
+    Ok(bits.bits(8)? as u8)
+}
+
+/// ue(v) of at most `max`, which fits in a byte.
+fn ue_up_to(bits: &mut BitReader<'_>, element: &'static str, max: u8) -> Result<u8, SpsError> {
+    let value = bits.ue()?;
+    u8::try_from(value)
+        .ok()
+        .filter(|&small| small <= max)
+        .ok_or(SpsError::OutOfRange { element, value: value.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::h264::nal::nal_units;
+
+    fn first_sps(stream: &[u8]) -> &[u8] {
+        nal_units(stream).find(|nal| NalKind::of(nal) == Some(NalKind::Sps)).unwrap()
+    }
+
+    /// Bits of a set in the making; the same codes as [`BitReader`], written.
+    #[derive(Default)]
+    struct Bits(Vec<bool>);
+
+    impl Bits {
+        fn bits(mut self, value: u64, count: u32) -> Bits {
+            self.0.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+            self
+        }
+        fn ue(self, value: u32) -> Bits {
+            let code = u64::from(value) + 1;
+            self.bits(code, 2 * code.ilog2() + 1)
+        }
+        fn se(self, value: i32) -> Bits {
+            let code = if value > 0 { 2 * value - 1 } else { -2 * value };
+            self.ue(code as u32)
+        }
+        fn sps(self) -> Vec<u8> {
+            let mut nal = vec![0x67];
+            let mut zeros = 0;
+            for bits in self.bits(1, 1).0.chunks(8) {
+                let byte = (0..8).fold(0, |byte, at| byte << 1 | u8::from(bits.get(at) == Some(&true)));
+                if zeros == 2 && byte <= 3 {
+                    nal.push(3);
+                    zeros = 0;
+                }
+                zeros = if byte == 0 { zeros + 1 } else { 0 };
+                nal.push(byte);
+            }
+            nal
+        }
+        /// From log2_max_frame_num to the cropping window, for a set of 4x3 macroblocks.
+        fn tail(self, crop: [u32; 4]) -> Bits {
+            let bits = self.ue(0).ue(2).ue(1).bits(0, 1).ue(3).ue(2).bits(0b111, 3);
+            crop.into_iter().fold(bits, Bits::ue)
+        }
+    }
+
+    fn header(profile: u64) -> Bits {
+        Bits::default().bits(profile, 8).bits(0xc0, 8).bits(31, 8).ue(7)
+    }
+
+    #[test]
+    fn reads_real_streams() {
+        macro_rules! check {
+            ($file:literal, $profile:expr, $chroma:expr, $depth:expr, $frames:expr, $size:expr) => {
+                let sps =
+                    Sps::parse(first_sps(include_bytes!(concat!("../../../../../testdata/h264/", $file))));
+                let sps = sps.unwrap();
+                assert_eq!((sps.profile_idc, sps.chroma_format_idc), ($profile, $chroma), $file);
+                assert_eq!((sps.bit_depth_luma, sps.bit_depth_chroma), ($depth, $depth), $file);
+                assert_eq!((sps.frame_mbs_only, (sps.width, sps.height)), ($frames, $size), $file);
+            };
+        }
+        check!("baseline_4slices_64x64.h264", 66, 1, 8, true, (64, 64));
+        check!("high_cropped_70x50_aud.h264", 100, 1, 8, true, (70, 50));
+        check!("high_interlaced_64x72.h264", 100, 1, 8, false, (64, 72));
+        check!("high422_38x30.h264", 122, 2, 8, true, (38, 30));
+        check!("high444_37x29.h264", 244, 3, 8, true, (37, 29));
+        check!("high10_38x30.h264", 110, 1, 10, true, (38, 30));
+        check!("high_gray_38x30.h264", 100, 0, 8, true, (38, 30));
+    }
+
+    #[test]
+    fn passes_over_scaling_lists() {
+        // One list ends at once, one is sent in full, one ends in the middle, five are absent.
+        let lists = header(100).ue(1).ue(0).ue(0).bits(0, 1).bits(1, 1);
+        let lists = lists.bits(1, 1).se(-8).bits(0, 4).bits(1, 1);
+        let lists = (0..16).fold(lists, |bits, _| bits.se(3)).bits(1, 1);
+        let lists = (0..20).fold(lists, |bits, _| bits.se(1)).se(-28).bits(0, 1);
+        let sps = Sps::parse(&lists.tail([0, 1, 0, 2]).sps()).unwrap();
+        assert_eq!((sps.id, sps.width, sps.height), (7, 62, 44));
+        let wild = header(100).ue(1).ue(0).ue(0).bits(0, 1).bits(3, 2).se(128);
+        let error = SpsError::OutOfRange { element: "delta_scale", value: 128 };
+        assert_eq!(Sps::parse(&wild.sps()), Err(error));
+    }
+
+    #[test]
+    fn separate_planes_crop_in_single_pixels() {
+        let planes = header(244).ue(3).bits(1, 1).ue(0).ue(0).bits(0, 2);
+        let sps = Sps::parse(&planes.tail([1, 0, 0, 3]).sps()).unwrap();
+        assert_eq!((sps.width, sps.height), (63, 45));
+    }
+
+    #[test]
+    fn picture_order_type_1_is_passed_over() {
+        let bits = header(66).ue(0).ue(1).bits(0, 1).se(-1).se(2).ue(3).se(1).se(-4).se(900);
+        let sps = Sps::parse(&bits.ue(1).bits(0, 1).ue(3).ue(2).bits(0b110, 3).sps()).unwrap();
+        assert_eq!((sps.width, sps.height), (64, 48));
+    }
+
+    #[test]
+    fn refuses_what_is_out_of_range() {
+        let id = Bits::default().bits(66, 8).bits(0, 8).bits(31, 8).ue(32);
+        let error = SpsError::OutOfRange { element: "seq_parameter_set_id", value: 32 };
+        assert_eq!(Sps::parse(&id.sps()), Err(error));
+        let huge = header(66).ue(0).ue(2).ue(1).bits(0, 1).ue(512).ue(2).bits(0b110, 3);
+        let error = SpsError::BadDimensions { width: 8208, height: 48 };
+        assert_eq!(Sps::parse(&huge.sps()), Err(error));
+        let widest = u32::MAX - 1;
+        let huge = header(66).ue(0).ue(2).ue(1).bits(0, 1).ue(widest).ue(widest).bits(0b0010, 4);
+        assert!(matches!(Sps::parse(&huge.sps()), Err(SpsError::BadDimensions { .. })));
+        let gone = header(66).tail([widest, widest, 16, 8]);
+        let error = SpsError::BadDimensions { width: 64 - 4 * i64::from(widest), height: 0 };
+        assert_eq!(Sps::parse(&gone.sps()), Err(error));
+        assert_eq!(Sps::parse(&[0x68, 1, 2, 3]), Err(SpsError::NotSps));
+        assert_eq!(Sps::parse(&[]), Err(SpsError::NotSps));
+    }
+
+    #[test]
+    fn every_truncation_before_the_size_is_an_error() {
+        let sps = header(66).tail([0; 4]).sps();
+        assert!(Sps::parse(&sps).is_ok());
+        for cut in 1..sps.len() - 1 {
+            assert_eq!(Sps::parse(&sps[..cut]), Err(SpsError::Truncated), "cut at {cut}");
+        }
+    }
+}

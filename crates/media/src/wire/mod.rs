@@ -1,0 +1,3 @@
+//! Framing on the wire: bytes that arrive cut anywhere, messages out.
+
+pub mod websocket;

@@ -1,0 +1,91 @@
+//! Errors as answers: one table from kind to status, one shape, `{"error": "..."}`.
+
+use crate::net::websocket::HandshakeError;
+use crate::outputs::pick::PickError;
+use crate::outputs::snapshot::SnapshotError;
+use crate::outputs::viewer::TooMany;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use camherd_hub::{DeriveError, Full};
+use serde_json::json;
+
+/// An answer that says what was wrong.
+#[derive(Debug)]
+pub struct ApiError {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// For a person.
+    pub message: String,
+    /// Seconds after which to try again.
+    pub retry_after: Option<u64>,
+}
+
+impl ApiError {
+    /// An error with a status and a sentence.
+    #[must_use]
+    pub fn new(status: StatusCode, message: impl Into<String>) -> ApiError {
+        ApiError { status, message: message.into(), retry_after: None }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(json!({ "error": self.message }))).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"camherd\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+impl From<PickError> for ApiError {
+    fn from(error: PickError) -> ApiError {
+        let status = match error {
+            PickError::BadName(..) => StatusCode::BAD_REQUEST,
+            PickError::Unknown(_) => StatusCode::NOT_FOUND,
+            PickError::None => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        ApiError::new(status, error.to_string())
+    }
+}
+
+impl From<SnapshotError> for ApiError {
+    fn from(error: SnapshotError) -> ApiError {
+        let status = match error {
+            SnapshotError::Offline { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            SnapshotError::NothingNewer { .. } => StatusCode::GATEWAY_TIMEOUT,
+        };
+        ApiError::new(status, error.to_string())
+    }
+}
+
+impl From<TooMany> for ApiError {
+    fn from(error: TooMany) -> ApiError {
+        let retry_after = Some(5);
+        ApiError { retry_after, ..ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()) }
+    }
+}
+
+impl From<Full> for ApiError {
+    fn from(error: Full) -> ApiError {
+        let message = format!("{error} (limits.streams)");
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+}
+
+impl From<DeriveError> for ApiError {
+    fn from(error: DeriveError) -> ApiError {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+impl From<HandshakeError> for ApiError {
+    fn from(error: HandshakeError) -> ApiError {
+        ApiError::new(StatusCode::UPGRADE_REQUIRED, error.to_string())
+    }
+}

@@ -1,0 +1,10 @@
+//! The HTTP side: which address does what, who may ask, and answers as JSON.
+
+pub mod access;
+pub mod cameras;
+pub mod error;
+pub mod pages;
+pub mod router;
+pub mod state;
+pub mod status;
+pub mod watch;

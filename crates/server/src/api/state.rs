@@ -1,0 +1,65 @@
+//! What every request handler has at hand.
+
+use crate::auth::{Authenticator, HostPolicy, IngestPolicy, OriginPolicy};
+use crate::config::Config;
+use crate::net::shutdown::Shutdown;
+use crate::outputs::viewer::Viewers;
+use crate::sources::refusals::Refusals;
+use crate::sources::telemetry::Telemetry;
+use camherd_hub::Hub;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The server's parts, shared by all handlers.
+pub struct Server {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The streams.
+    pub hub: Hub,
+    /// Tokens and sessions.
+    pub auth: Authenticator,
+    /// Which names this server answers to.
+    pub hosts: HostPolicy,
+    /// Which pages may open its sockets.
+    pub origins: OriginPolicy,
+    /// Which cameras may publish.
+    pub ingest: IngestPolicy,
+    /// Who watches.
+    pub viewers: Arc<Viewers>,
+    /// How many camera connections there are.
+    pub cameras: Arc<Cameras>,
+    /// Cameras that were turned away.
+    pub refusals: Refusals,
+    /// What devices say about themselves.
+    pub telemetry: Telemetry,
+    /// The word to stop.
+    pub shutdown: Shutdown,
+}
+
+/// The count of camera connections.
+#[derive(Debug, Default)]
+pub struct Cameras(AtomicUsize);
+
+/// Counts one camera connection for as long as it lives.
+#[must_use]
+pub struct CameraGuard(Arc<Cameras>);
+
+impl Cameras {
+    /// Counts one more.
+    pub fn enter(self: &Arc<Self>) -> CameraGuard {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        CameraGuard(self.clone())
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for CameraGuard {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,146 @@
+//! Addresses for viewers: picks the stream, takes a seat, and hands over to `outputs`.
+
+use super::access::close_at_once;
+use super::error::ApiError;
+use super::state::Server;
+use crate::net::server::Place;
+use crate::net::websocket::{Handshake, close};
+use crate::outputs::http::{self, Kind};
+use crate::outputs::pick::{PickError, default_stream, pick};
+use crate::outputs::snapshot;
+use crate::outputs::websocket::{Feed, MAX_FROM_PLAYER, Viewer};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use camherd_hub::{Stream, StreamState};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The query of a viewer's address.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ViewerQuery {
+    /// Which stream; none is the default one.
+    pub stream: Option<String>,
+    /// Most frames per second.
+    pub fps: Option<f64>,
+    /// Whether each JPEG is announced by a text message.
+    pub meta: Option<u8>,
+    /// Unix seconds: wait for a picture that is newer than this.
+    pub newer_than: Option<f64>,
+}
+
+type Shared = State<Arc<Server>>;
+
+/// `WS /ws/viewer`
+pub async fn ws_ts(server: Shared, Query(query): Query<ViewerQuery>, request: Request) -> Response {
+    socket(&server, &query, Feed::Ts, request)
+}
+
+/// `WS /ws/fmp4`
+pub async fn ws_fmp4(server: Shared, Query(query): Query<ViewerQuery>, request: Request) -> Response {
+    socket(&server, &query, Feed::Fmp4, request)
+}
+
+/// `WS /ws/jpeg`
+pub async fn ws_jpeg(server: Shared, Query(query): Query<ViewerQuery>, request: Request) -> Response {
+    let feed = Feed::Jpeg { fps: query.fps, meta: query.meta.is_some_and(|meta| meta != 0) };
+    socket(&server, &query, feed, request)
+}
+
+fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, mut request: Request) -> Response {
+    if let Err(refusal) = server.origins.check_viewer(request.headers()) {
+        return ApiError::new(StatusCode::FORBIDDEN, refusal.to_string()).into_response();
+    }
+    let stream = match pick(&server.hub, query.stream.as_deref(), server.config.default_stream.as_ref()) {
+        Ok(stream) => Some(stream),
+        // Who asks for the default stream before there is one waits for it.
+        Err(PickError::None) => None,
+        Err(error) => return refuse(request, error),
+    };
+    let seat = match server.viewers.enter() {
+        Ok(seat) => seat,
+        Err(error) => return ApiError::from(error).into_response(),
+    };
+    let handshake = match Handshake::new(&mut request) {
+        Ok(handshake) => handshake,
+        Err(error) => return ApiError::from(error).into_response(),
+    };
+    let (response, socket) = handshake.accept(MAX_FROM_PLAYER);
+    let (server, place) = (server.clone(), request.extensions().get::<Place>().cloned());
+    tokio::spawn(async move {
+        let _held = place;
+        let Ok(socket) = socket.await else { return };
+        let mut viewer = Viewer::new(socket, feed, server.hub.clock());
+        let default = || server.hub.wait_for(|hub| default_stream(hub, server.config.default_stream.as_ref()));
+        let stream = match stream {
+            Some(stream) => stream,
+            None => match viewer.wait(default(), &server.shutdown).await {
+                Some(stream) => stream,
+                None => return viewer.close(close::GOING_AWAY, "").await,
+            },
+        };
+        let watching = seat.watch(&stream);
+        viewer.run(stream, watching, server.shutdown.clone()).await;
+    });
+    response
+}
+
+/// A browser is told after the upgrade, as its pages see nothing of an HTTP status before it.
+fn refuse(mut request: Request, error: PickError) -> Response {
+    if request.headers().contains_key(header::ORIGIN) {
+        if let Ok(handshake) = Handshake::new(&mut request) {
+            return close_at_once(handshake, close::NO_STREAM, error.to_string());
+        }
+    }
+    ApiError::from(error).into_response()
+}
+
+/// `GET /streams/NAME/WHAT`
+pub async fn stream_file(
+    server: Shared,
+    Path((name, what)): Path<(String, String)>,
+    Query(query): Query<ViewerQuery>,
+) -> Response {
+    file(&server, Some(&name), &what, &query).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// The same for the default stream, e.g. `GET /snapshot.jpg`.
+pub async fn default_file(server: &Arc<Server>, what: &str, query: &ViewerQuery) -> Response {
+    file(server, query.stream.as_deref(), what, query).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn file(
+    server: &Arc<Server>,
+    name: Option<&str>,
+    what: &str,
+    query: &ViewerQuery,
+) -> Result<Response, ApiError> {
+    let kind = match what {
+        "ts" => Some(Kind::Ts),
+        "stream.mp4" => Some(Kind::Mp4),
+        "mjpeg" => Some(Kind::Mjpeg),
+        "snapshot.jpg" => None,
+        _ => {
+            let message = format!("a stream has no {what:?}; it has ts, stream.mp4, mjpeg and snapshot.jpg");
+            return Err(ApiError::new(StatusCode::NOT_FOUND, message));
+        }
+    };
+    let stream = pick(&server.hub, name, server.config.default_stream.as_ref())?;
+    let Some(kind) = kind else {
+        let newer_than = query.newer_than.map(|seconds| (seconds * 1e6).round() as i64);
+        return Ok(snapshot::respond(&stream, newer_than).await?);
+    };
+    require_picture(&stream)?;
+    let watching = server.viewers.enter()?.watch(&stream);
+    Ok(http::respond(&stream, kind, query.fps, watching, server.shutdown.clone())?)
+}
+
+/// An HTTP client has no way to learn why nothing comes, so it is told before the first byte.
+fn require_picture(stream: &Stream) -> Result<(), ApiError> {
+    let state = stream.state();
+    if state == StreamState::Waiting || stream.newest().is_none() {
+        let message = format!("stream {}: {}", stream.name(), state.reason());
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message));
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Wiring: from settings to a running server, and from the word to stop to its end.
+
+mod janitor;
+
+use crate::api::router::router;
+use crate::api::state::{Cameras, Server};
+use crate::auth::{
+    AuthError, Authenticator, HostPolicy, IngestPolicy, Moment, OriginPolicy, Policy, SignInLink,
+    ensure_admin_token,
+};
+use crate::config::Config;
+use crate::net::listener::{ListenError, bind};
+use crate::net::server;
+use crate::net::shutdown::Shutdown;
+use crate::outputs::viewer::Viewers;
+use crate::sources::refusals::Refusals;
+use crate::sources::telemetry::Telemetry;
+use crate::store::{Store, StoreError};
+use crate::transcode::Deriver;
+use camherd_hub::{Full, Hub, RingLimits};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+
+/// Where a person changes the HTTP address.
+const HTTP_SETTING: &str = "http.listen (--http-listen, CAMHERD_HTTP_LISTEN)";
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No token can be made.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The configuration names more streams than it allows.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// A socket does not say its address.
+    #[error("a listening socket has no address")]
+    Address(#[source] std::io::Error),
+}
+
+/// A server whose sockets are bound, ready to run.
+pub struct App {
+    listeners: Vec<TcpListener>,
+    server: Arc<Server>,
+    addresses: Vec<SocketAddr>,
+    sign_in: Option<SignInLink>,
+}
+
+impl App {
+    /// Binds the sockets, opens the state and makes what is configured. Call it within a runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] says what a person can do.
+    pub fn start(config: Config, shutdown: Shutdown) -> Result<App, StartError> {
+        let listeners =
+            config.http.listen.iter().map(|address| bind(*address, HTTP_SETTING)).collect::<Result<Vec<_>, _>>()?;
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
+        let addresses = addresses.map_err(StartError::Address)?;
+
+        let policy = Policy::new(&config);
+        if let Some(warning) = &policy.warning {
+            tracing::warn!("{warning}");
+        }
+        let store = Arc::new(Store::open(&config.state)?);
+        let token = if policy.required { ensure_admin_token(&store, Moment::now())? } else { None };
+        let sign_in = token.and_then(|token| token.sign_in_link(&addresses));
+
+        let config = Arc::new(config);
+        let deriver = Arc::new(Deriver::new(config.clone(), Handle::current()));
+        let hub = Hub::new(RingLimits::default(), config.limits.streams, deriver);
+        for name in config.streams.keys() {
+            hub.get_or_create(name)?;
+        }
+        let server = Server {
+            hosts: HostPolicy::new(&policy),
+            origins: OriginPolicy::new(&config),
+            ingest: IngestPolicy::new(&config),
+            auth: Authenticator::new(policy, store)?,
+            viewers: Viewers::new(config.limits.viewers),
+            cameras: Arc::new(Cameras::default()),
+            refusals: Refusals::default(),
+            telemetry: Telemetry::default(),
+            hub,
+            config,
+            shutdown,
+        };
+        Ok(App { listeners, server: Arc::new(server), addresses, sign_in })
+    }
+
+    /// The addresses that are really bound, in the order of the configuration.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The sign-in link, when this start made the first token.
+    #[must_use]
+    pub fn sign_in(&self) -> Option<&SignInLink> {
+        self.sign_in.as_ref()
+    }
+
+    /// Serves until the word to stop, then drains.
+    pub async fn run(self) {
+        let shutdown = self.server.shutdown.clone();
+        let limit = self.server.config.http.max_connections;
+        let janitor = tokio::spawn(janitor::run(self.server.clone()));
+        server::run(self.listeners, router(self.server), limit, shutdown).await;
+        janitor.abort();
+    }
+}

@@ -1,0 +1,158 @@
+//! The `Origin` field: which web pages may use the server.
+//!
+//! WebSockets are not covered by the browser's same-origin policy (RFC 6455, 10.2): any page can open one to
+//! this server, with the visitor's cookies where SameSite lets them through. The server has to look.
+
+use crate::config::{Config, WebOrigin, split_authority};
+use http::HeaderMap;
+use http::header::{HOST, ORIGIN};
+
+/// What some Arduino WebSocket clients send, literally.
+const ARDUINO: &str = "file://";
+
+/// Which web pages may use the server.
+#[derive(Clone, Debug)]
+pub struct OriginPolicy {
+    allowed: Vec<WebOrigin>,
+}
+
+/// A page that may not use the server (HTTP status 403).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OriginRefusal {
+    /// Another site's page.
+    #[error(
+        "the page at {0} may not use this server; allow it with `http.allowed_origins: [{0}]` in camherd.yaml (or CAMHERD_HTTP_ALLOWED_ORIGINS / --http-allowed-origins)"
+    )]
+    Site(WebOrigin),
+    /// A page without an origin of its own (a file, a sandboxed frame), or a malformed field.
+    #[error(
+        "a page without a web origin may not use this server; serve it by HTTP and name its origin in `http.allowed_origins`"
+    )]
+    Opaque,
+}
+
+impl OriginPolicy {
+    /// The policy of a configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> OriginPolicy {
+        OriginPolicy { allowed: config.http.allowed_origins.clone() }
+    }
+
+    /// For viewers and the API: no `Origin` (no browser, or a plain link), a page of this server, or an
+    /// allowed one.
+    ///
+    /// # Errors
+    /// [`OriginRefusal`] for every other page.
+    pub fn check_viewer(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else { return Ok(()) };
+        if origins.next().is_some() {
+            return Err(OriginRefusal::Opaque);
+        }
+        let text = origin.to_str().map_err(|_| OriginRefusal::Opaque)?;
+        let origin: WebOrigin = text.parse().map_err(|_| OriginRefusal::Opaque)?;
+        if same_host(&origin, headers) || self.allowed.contains(&origin) {
+            Ok(())
+        } else {
+            Err(OriginRefusal::Site(origin))
+        }
+    }
+
+    /// For cameras: as for viewers, and the literal `file://` of Arduino clients. `null` stays refused: it is
+    /// what the sandboxed frame of any page sends.
+    ///
+    /// # Errors
+    /// [`OriginRefusal`] for every other page.
+    pub fn check_camera(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        match (origins.next(), origins.next()) {
+            (Some(origin), None) if origin == ARDUINO => Ok(()),
+            _ => self.check_viewer(headers),
+        }
+    }
+}
+
+/// Whether the page came from the host that the request goes to. The scheme may differ: behind a proxy that
+/// ends TLS, the server does not know its own.
+fn same_host(origin: &WebOrigin, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next().and_then(|host| host.to_str().ok()).and_then(split_authority), hosts.next()) {
+        (Some((host, port)), None) => origin.is_host(host, port),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn headers(host: &'static str, origin: &[u8]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static(host));
+        headers.insert(ORIGIN, HeaderValue::from_bytes(origin).unwrap());
+        headers
+    }
+
+    fn policy(allowed: &[&str]) -> OriginPolicy {
+        OriginPolicy { allowed: allowed.iter().map(|origin| origin.parse().unwrap()).collect() }
+    }
+
+    #[test]
+    fn own_pages_and_non_browsers_pass() {
+        let policy = policy(&[]);
+        assert_eq!(policy.check_viewer(&HeaderMap::new()), Ok(()));
+        assert_eq!(policy.check_camera(&HeaderMap::new()), Ok(()));
+        for (host, origin) in [
+            ("localhost:8080", "http://localhost:8080"),
+            ("Cams.example.org", "http://cams.example.org"),
+            ("cams.example.org", "https://cams.example.org"),
+            ("cams.example.org:443", "https://cams.example.org"),
+            ("[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(policy.check_viewer(&headers(host, origin.as_bytes())), Ok(()), "{origin}");
+            assert_eq!(policy.check_camera(&headers(host, origin.as_bytes())), Ok(()), "{origin}");
+        }
+    }
+
+    #[test]
+    fn other_sites_are_refused_with_the_setting_that_allows_them() {
+        for origin in [
+            "http://evil.example",
+            "http://localhost:8081",
+            "https://localhost",
+            "http://localhost.evil.example:8080",
+        ] {
+            let headers = headers("localhost:8080", origin.as_bytes());
+            let refusal = policy(&[]).check_viewer(&headers).unwrap_err();
+            assert!(
+                refusal.to_string().contains(&format!("`http.allowed_origins: [{origin}]`")),
+                "{refusal}"
+            );
+            assert!(policy(&[]).check_camera(&headers).is_err());
+            assert_eq!(policy(&["http://other.example", origin]).check_viewer(&headers), Ok(()));
+        }
+    }
+
+    #[test]
+    fn opaque_origins_are_refused_but_cameras_may_say_file() {
+        for origin in [&b"null"[..], b"", b"file:///x", b"\xff", b"http://localhost:8080/", b"FILE://"] {
+            let headers = headers("localhost:8080", origin);
+            assert_eq!(policy(&[]).check_viewer(&headers), Err(OriginRefusal::Opaque), "{origin:?}");
+            assert_eq!(policy(&[]).check_camera(&headers), Err(OriginRefusal::Opaque), "{origin:?}");
+        }
+        let arduino = headers("localhost:8080", b"file://");
+        assert_eq!(policy(&[]).check_viewer(&arduino), Err(OriginRefusal::Opaque));
+        assert_eq!(policy(&[]).check_camera(&arduino), Ok(()));
+    }
+
+    #[test]
+    fn two_origins_or_two_hosts_prove_nothing() {
+        let mut two = headers("a", b"file://");
+        two.append(ORIGIN, HeaderValue::from_static("http://evil.example"));
+        assert_eq!(policy(&[]).check_camera(&two), Err(OriginRefusal::Opaque));
+        let mut hosts = headers("a", b"http://a");
+        hosts.append(HOST, HeaderValue::from_static("b"));
+        assert!(policy(&[]).check_viewer(&hosts).is_err());
+    }
+}

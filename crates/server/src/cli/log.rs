@@ -1,0 +1,32 @@
+//! Logging: to standard error, by `RUST_LOG` (tracing's filter) or `LOG_LEVEL` (debug, info, warn, error).
+
+use std::io::IsTerminal as _;
+use tracing_subscriber::EnvFilter;
+
+/// Starts it. An unusable filter is said and replaced by the default.
+pub(super) fn start() {
+    let (filter, complaint) = filter();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    if let Some(complaint) = complaint {
+        tracing::warn!("{complaint}");
+    }
+}
+
+fn filter() -> (EnvFilter, Option<String>) {
+    let default = || EnvFilter::new("info");
+    let variables = [("RUST_LOG", std::env::var("RUST_LOG")), ("LOG_LEVEL", std::env::var("LOG_LEVEL"))];
+    for (name, value) in variables {
+        let Some(value) = value.ok().filter(|value| !value.trim().is_empty()) else { continue };
+        let known = name == "RUST_LOG" || ["trace", "debug", "info", "warn", "error", "off"].contains(&value.to_ascii_lowercase().as_str());
+        return match EnvFilter::try_new(value.to_ascii_lowercase()) {
+            Ok(filter) if known => (filter, None),
+            _ => (default(), Some(format!("{name}={value:?} is no log level: use debug, info, warn or error; info it is"))),
+        };
+    }
+    (default(), None)
+}

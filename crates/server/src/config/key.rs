@@ -1,0 +1,332 @@
+//! The one table of keys: it drives the file, the environment variables, the flags, their help, and the check
+//! of the reference.
+
+use super::value::{self, Problem};
+use super::{Config, Source, Stream, streams};
+use std::time::Duration;
+
+/// A setting: how it is called, what it takes, and how it is set.
+pub struct Key<T> {
+    /// Path in the file, sections joined by dots: `http.listen`.
+    pub path: &'static str,
+    /// The default as written in the file; empty when not set.
+    pub default: &'static str,
+    /// Whether it takes a list (a YAML list, or one text with commas).
+    pub list: bool,
+    /// What it takes, to be read after "expected".
+    pub expected: &'static str,
+    /// What it is for; one or two sentences.
+    pub doc: &'static str,
+    pub(super) set: fn(&mut T, &Input) -> Result<(), Invalid>,
+}
+
+impl<T> Key<T> {
+    /// The environment variable: `http.listen` is `CAMHERD_HTTP_LISTEN`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("CAMHERD_{}", self.path.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// The flag without its dashes: `http.listen` is `http-listen`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.path.replace(['.', '_'], "-")
+    }
+}
+
+/// What one place says about one key.
+pub(super) struct Input {
+    pub items: Vec<Item>,
+    /// Whether it is a YAML list.
+    pub listed: bool,
+    /// Where it is as a whole.
+    pub source: Source,
+}
+
+/// One text and where it came from.
+#[derive(Clone)]
+pub(super) struct Item {
+    pub text: String,
+    pub source: Source,
+}
+
+/// A value that its key does not take.
+pub(super) struct Invalid {
+    pub source: Source,
+    pub problem: Problem,
+}
+
+impl Input {
+    pub fn one(text: &str, source: Source) -> Input {
+        Input { items: vec![Item { text: text.to_owned(), source: source.clone() }], listed: false, source }
+    }
+
+    pub fn flag<T>(key: &Key<T>, texts: &[String]) -> Input {
+        let source = Source::Flag(format!("--{}", key.flag()));
+        let items = texts.iter().map(|text| Item { text: text.clone(), source: source.clone() });
+        Input { items: items.collect(), listed: false, source }
+    }
+
+    /// The texts of a list, split at commas, without empty ones.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Source)> {
+        self.items.iter().flat_map(|item| {
+            item.text
+                .split(',')
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(|text| (text, &item.source))
+        })
+    }
+
+    /// The parsed entries of a list.
+    fn parse_all<V>(&self, parse: impl Fn(&str) -> Result<V, Problem>) -> Result<Vec<V>, Invalid> {
+        self.entries()
+            .map(|(text, source)| parse(text).map_err(|problem| Invalid { source: source.clone(), problem }))
+            .collect()
+    }
+
+    /// The parsed single value.
+    fn parse<V>(&self, parse: impl Fn(&str) -> Result<V, Problem>) -> Result<V, Invalid> {
+        match self.items.as_slice() {
+            [item] if !self.listed => {
+                parse(&item.text).map_err(|problem| Invalid { source: item.source.clone(), problem })
+            }
+            _ => Err(self.invalid("it takes one value, not a list")),
+        }
+    }
+
+    fn invalid(&self, problem: impl Into<Problem>) -> Invalid {
+        Invalid { source: self.source.clone(), problem: problem.into() }
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+/// Shortest time between IDR pictures: ten a second is a stream of stills already.
+const MIN_IDR_PERIOD: Duration = Duration::from_millis(100);
+/// Longest time between IDR pictures: a viewer that lost one waits so long for the next.
+const MAX_IDR_PERIOD: Duration = Duration::from_secs(60);
+/// Longest time to remember a stream that is gone: a month.
+const MAX_FORGET_AFTER: Duration = Duration::from_secs(31 * 24 * 3600);
+/// Most connections, viewers: the file descriptors and ports of one machine.
+const MAX_PEERS: usize = 65_536;
+/// Most streams: beyond what one machine's network carries.
+const MAX_STREAMS: usize = 16_384;
+/// Most addresses to listen on; each is a socket and a task.
+const MAX_LISTENERS: usize = 64;
+
+/// Every key of the configuration.
+pub static KEYS: &[Key<Config>] = &[
+    Key {
+        path: "http.listen",
+        default: "127.0.0.1:8080",
+        list: true,
+        expected: "IP:PORT such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080, or a list of them",
+        doc: "Addresses for HTTP and WebSocket. Anything but loopback switches authentication on.",
+        set: set_listen,
+    },
+    Key {
+        path: "http.allowed_origins",
+        default: "[]",
+        list: true,
+        expected: "origins such as https://cams.example.org",
+        doc: "Web pages of other origins that may use this server.",
+        set: |config, input| {
+            config.http.allowed_origins = input.parse_all(value::origin)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "http.max_connections",
+        default: "2048",
+        list: false,
+        expected: "a whole number from 1 to 65536",
+        doc: "Most connections at a time.",
+        set: |config, input| {
+            config.http.max_connections = input.parse(|text| value::count(text, 1, MAX_PEERS))?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "auth",
+        default: "token",
+        list: false,
+        expected: "`token`, `always` or `none`",
+        doc: "Who must sign in: `token` everybody once `http.listen` is not only loopback, `always` everybody, `none` nobody.",
+        set: |config, input| {
+            config.auth = input.parse(value::auth_mode)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "ingest",
+        default: "loopback",
+        list: true,
+        expected: "`loopback`, `open`, or networks such as 192.168.1.0/24",
+        doc: "Cameras that may push pictures without a token: only this machine, everybody, or a list of networks.",
+        set: |config, input| {
+            let entries: Vec<_> = input.entries().collect();
+            config.ingest =
+                value::ingest(&entries).map_err(|(source, problem)| Invalid { source, problem })?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "default_stream",
+        default: "",
+        list: false,
+        expected: "a stream name",
+        doc: "The stream of addresses that name none, such as `/ws/viewer`. Not set: the server chooses.",
+        set: |config, input| {
+            config.default_stream = Some(input.parse(streams::name)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "state",
+        default: "camherd.db",
+        list: false,
+        expected: "a path",
+        doc: "The SQLite file for what the server must remember. In the file, relative to the file.",
+        set: |config, input| {
+            config.state = input.parse(|text| match text {
+                "" => Err("it is empty".into()),
+                _ => Ok(text.into()),
+            })?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "h264.bitrate",
+        default: "auto",
+        list: false,
+        expected: "`auto`, or 50k to 50M bit/s such as 1500k or 2M",
+        doc: "Bitrate of H.264 that camherd encodes. `auto` is 1 Mbit/s at 640x480 and grows with the pixels.",
+        set: |config, input| {
+            config.h264.bitrate = input.parse(value::bitrate)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "h264.idr_period",
+        default: "2s",
+        list: false,
+        expected: "a duration from 100ms to 60s",
+        doc: "Longest time between two IDR pictures of H.264 that camherd encodes.",
+        set: |config, input| {
+            config.h264.idr_period = input.parse(idr_period)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "limits.streams",
+        default: "256",
+        list: false,
+        expected: "a whole number from 1 to 16384",
+        doc: "Most streams at a time.",
+        set: |config, input| {
+            config.limits.streams = input.parse(|text| value::count(text, 1, MAX_STREAMS))?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "limits.viewers",
+        default: "1024",
+        list: false,
+        expected: "a whole number from 1 to 65536",
+        doc: "Most viewers at a time, over all streams.",
+        set: |config, input| {
+            config.limits.viewers = input.parse(|text| value::count(text, 1, MAX_PEERS))?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "stall_timeout",
+        default: "10s",
+        list: false,
+        expected: "a duration from 1s to 1h such as 10s or 2m",
+        doc: "A camera that sends no picture for so long is offline.",
+        set: |config, input| {
+            config.stall_timeout = input.parse(|text| value::duration(text, SECOND, HOUR))?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "forget_after",
+        default: "1h",
+        list: false,
+        expected: "a duration from 1s to 744h such as 10m or 1h",
+        doc: "An offline stream that is not in `streams` and that nobody watches is forgotten after so long.",
+        set: |config, input| {
+            config.forget_after = input.parse(|text| value::duration(text, SECOND, MAX_FORGET_AFTER))?;
+            Ok(())
+        },
+    },
+    Key {
+        path: streams::PATH,
+        default: "{}",
+        list: true,
+        expected: "in the file a table by stream name; elsewhere NAME or NAME.KEY=VALUE, separated by commas",
+        doc: "Streams to keep, and settings of their own.",
+        set: streams::set,
+    },
+];
+
+/// Every key of one stream, below `streams.NAME`.
+pub static STREAM_KEYS: &[Key<Stream>] = &[
+    Key {
+        path: "h264.bitrate",
+        default: "",
+        list: false,
+        expected: "`auto`, or 50k to 50M bit/s such as 1500k or 2M",
+        doc: "As the global `h264.bitrate`, for this stream.",
+        set: |stream, input| {
+            stream.h264.bitrate = Some(input.parse(value::bitrate)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "h264.idr_period",
+        default: "",
+        list: false,
+        expected: "a duration from 100ms to 60s",
+        doc: "As the global `h264.idr_period`, for this stream.",
+        set: |stream, input| {
+            stream.h264.idr_period = Some(input.parse(idr_period)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "h264.size",
+        default: "",
+        list: false,
+        expected: "WIDTHxHEIGHT, both even and from 16 to 8192, such as 640x480",
+        doc: "Scale to this size for H.264. Not set: the camera's size.",
+        set: |stream, input| {
+            stream.h264.size = Some(input.parse(value::size)?);
+            Ok(())
+        },
+    },
+];
+
+fn idr_period(text: &str) -> Result<Duration, Problem> {
+    value::duration(text, MIN_IDR_PERIOD, MAX_IDR_PERIOD)
+}
+
+fn set_listen(config: &mut Config, input: &Input) -> Result<(), Invalid> {
+    let listen = input.parse_all(value::address)?;
+    if listen.is_empty() {
+        return Err(input.invalid("it is empty"));
+    }
+    if listen.len() > MAX_LISTENERS {
+        return Err(input.invalid(format!("it has more than {MAX_LISTENERS} addresses")));
+    }
+    for (index, address) in listen.iter().enumerate() {
+        // Port 0 asks for any free port, each time another.
+        if address.port() != 0 && listen.iter().take(index).any(|earlier| earlier == address) {
+            return Err(input.invalid(format!("{address} is there twice")));
+        }
+    }
+    config.http.listen = listen;
+    Ok(())
+}

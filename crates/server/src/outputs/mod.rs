@@ -1,0 +1,10 @@
+//! Outputs: how pictures go out. Each file speaks one protocol and reads units from the hub; none of them
+//! knows where the pictures come from.
+
+pub mod http;
+pub mod messages;
+pub mod pace;
+pub mod pick;
+pub mod snapshot;
+pub mod viewer;
+pub mod websocket;

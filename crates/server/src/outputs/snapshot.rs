@@ -1,0 +1,95 @@
+//! One picture: the newest, from memory.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, header};
+use camherd_hub::{Event, RenditionKey, Start, Stream};
+use camherd_media::container::WallClock;
+use camherd_media::unit::{Codec, Unit};
+use std::time::Duration;
+
+/// How long a request with `newer_than` waits: below the usual time-out of HTTP clients and proxies.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Why there is no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// No picture comes from the camera now.
+    #[error("stream {stream} is offline: {reason}")]
+    Offline {
+        /// The stream.
+        stream: String,
+        /// Why.
+        reason: String,
+    },
+    /// The stream is live, but nothing newer came in time.
+    #[error("stream {stream}: no newer picture within {LONGEST_WAIT:?}")]
+    NothingNewer {
+        /// The stream.
+        stream: String,
+    },
+}
+
+/// The newest picture; with `newer_than` (Unix time in microseconds) one that was taken later than that.
+///
+/// # Errors
+/// [`SnapshotError`] when there is none.
+pub async fn respond(stream: &Stream, newer_than: Option<i64>) -> Result<Response<Body>, SnapshotError> {
+    let state = stream.state();
+    let newest = stream.newest().filter(|(unit, _)| unit.format.codec == Codec::Jpeg && state.is_live());
+    let (unit, seq) = match (newest, newer_than) {
+        (Some((unit, seq)), None) => (unit, seq),
+        (Some((unit, seq)), Some(then)) if stream.clock().unix_micros(unit.stamps.taken()) > then => (unit, seq),
+        (None, None) => return Err(offline(stream)),
+        (_, Some(then)) => tokio::time::timeout(LONGEST_WAIT, wait(stream, then)).await.map_err(|_| {
+            if stream.state().is_live() {
+                SnapshotError::NothingNewer { stream: stream.name().to_string() }
+            } else {
+                offline(stream)
+            }
+        })??,
+    };
+    Ok(picture(stream, unit, seq))
+}
+
+fn offline(stream: &Stream) -> SnapshotError {
+    let state = stream.state();
+    SnapshotError::Offline { stream: stream.name().to_string(), reason: state.reason().to_owned() }
+}
+
+async fn wait(stream: &Stream, newer_than: i64) -> Result<(Unit, u64), SnapshotError> {
+    let mut subscription =
+        stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|_| offline(stream))?;
+    loop {
+        match subscription.next().await {
+            Event::Unit(delivery) => {
+                let taken = stream.clock().unix_micros(delivery.unit.stamps.taken());
+                if taken > newer_than && delivery.unit.format.codec == Codec::Jpeg {
+                    return Ok((delivery.unit, delivery.seq));
+                }
+            }
+            Event::State(_) => {}
+            Event::Ended(_) => return Err(offline(stream)),
+        }
+    }
+}
+
+fn picture(stream: &Stream, unit: Unit, seq: u64) -> Response<Body> {
+    let clock = stream.clock();
+    let age = clock.now().since(unit.stamps.taken());
+    let taken = WallClock(u64::try_from(clock.unix_micros(unit.stamps.taken())).unwrap_or(0));
+    let fields = [
+        ("content-type", "image/jpeg".to_owned()),
+        ("cache-control", "no-store".to_owned()),
+        ("x-timestamp", taken.to_string()),
+        ("x-frame-age-ms", format!("{:.1}", age.as_secs_f64() * 1000.0)),
+        ("x-frame-seq", seq.to_string()),
+        ("x-frame-size", format!("{}x{}", unit.format.width, unit.format.height)),
+    ];
+    let mut response = Response::new(Body::from(unit.payload));
+    for (name, value) in fields {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(header::HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

@@ -1,0 +1,243 @@
+//! WebSocket outputs: MPEG-TS as the old viewers know it, fragmented MP4 for Media Source Extensions, and
+//! JPEG. One task a viewer; what it writes is shared with all others.
+
+use super::messages::{FromPlayer, ToPlayer};
+use super::pace::Pace;
+use super::viewer::Watching;
+use crate::net::shutdown::Shutdown;
+use crate::net::websocket::{Socket, SocketError, close};
+use crate::transcode::{H264_FMP4, H264_TS};
+use camherd_hub::{Clock, Delivery, DeriveError, Event, RenditionKey, Start, Stream, Subscription};
+use camherd_media::container::fmp4;
+use camherd_media::time::Monotonic;
+use camherd_media::unit::{Codec, Format, Packaging};
+use camherd_media::wire::websocket::{Item, Opcode};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A keyframe of this age is fresh enough to begin with; an older one is asked to be replaced.
+pub const FRESH: Duration = crate::transcode::IDR_ON_DEMAND;
+
+/// So long a joiner waits for a fresh keyframe before it takes the old one, e.g. when the camera is gone.
+pub const FRESH_WAIT: Duration = Duration::from_millis(250);
+
+/// Pause before a rendition that ended is asked for again; it doubles up to [`RETRY_MAX`].
+const RETRY: Duration = Duration::from_millis(250);
+const RETRY_MAX: Duration = Duration::from_secs(8);
+
+/// Longest message that a player may send; pings have fifty bytes.
+pub const MAX_FROM_PLAYER: usize = 4096;
+
+/// What a viewer wants.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Feed {
+    /// MPEG-TS with H.264, nothing but binary messages.
+    Ts,
+    /// Fragmented MP4 with H.264, and text messages.
+    Fmp4,
+    /// JPEG, at most so many a second, and text messages; with one before each frame if `meta`.
+    Jpeg {
+        /// Frames per second; `None` is all of them.
+        fps: Option<f64>,
+        /// Whether each frame is announced.
+        meta: bool,
+    },
+}
+
+impl Feed {
+    fn subscribe(self, stream: &Stream) -> Result<Subscription, DeriveError> {
+        match self {
+            Feed::Ts => stream.subscribe(&H264_TS, Start::Fresh(FRESH)),
+            Feed::Fmp4 => stream.subscribe(&H264_FMP4, Start::Fresh(FRESH)),
+            Feed::Jpeg { .. } => stream.subscribe(&RenditionKey::SOURCE, Start::Newest),
+        }
+    }
+}
+
+/// One viewer on one socket.
+pub struct Viewer {
+    socket: Socket,
+    feed: Feed,
+    clock: Clock,
+    format: Option<Arc<Format>>,
+    missed: u64,
+    pace: Pace,
+}
+
+/// Why a viewer's conversation is over.
+enum End {
+    /// The socket is of no use.
+    Gone,
+    /// Say goodbye with code and reason.
+    Close(u16, &'static str),
+}
+
+impl From<SocketError> for End {
+    fn from(_: SocketError) -> End {
+        End::Gone
+    }
+}
+
+impl Viewer {
+    /// A viewer that has just come.
+    #[must_use]
+    pub fn new(socket: Socket, feed: Feed, clock: Clock) -> Viewer {
+        let pace = Pace::new(if let Feed::Jpeg { fps, .. } = feed { fps } else { None });
+        Viewer { socket, feed, clock, format: None, missed: 0, pace }
+    }
+
+    /// Says that there is no stream yet, and waits for one, answering the player meanwhile.
+    /// `None` when the player has left first.
+    pub async fn wait<T>(&mut self, waited: impl Future<Output = T>, shutdown: &Shutdown) -> Option<T> {
+        let waiting = ToPlayer::State { state: "waiting", reason: "no camera has connected yet" };
+        self.tell(&waiting).await.ok()?;
+        let mut waited = std::pin::pin!(waited);
+        loop {
+            tokio::select! {
+                value = &mut waited => return Some(value),
+                item = self.socket.recv() => self.answer(item).await.ok()?,
+                () = shutdown.wait() => return None,
+            }
+        }
+    }
+
+    /// Closes with a code and a reason.
+    pub async fn close(self, code: u16, reason: &str) {
+        self.socket.close(code, reason).await;
+    }
+
+    /// Serves the stream until either side ends it.
+    pub async fn run(mut self, stream: Stream, watching: Watching, shutdown: Shutdown) {
+        let name = stream.name().to_string();
+        let end = match self.tell(&ToPlayer::Stream { name: &name }).await {
+            Ok(()) => self.serve(&stream, &shutdown).await,
+            Err(end) => end,
+        };
+        drop((stream, watching));
+        if let End::Close(code, reason) = end {
+            self.socket.close(code, reason).await;
+        }
+    }
+
+    async fn serve(&mut self, stream: &Stream, shutdown: &Shutdown) -> End {
+        let mut pause = RETRY;
+        loop {
+            let subscribed = Instant::now();
+            let ended = match self.feed.subscribe(stream) {
+                Ok(mut subscription) => match self.watch(&mut subscription, shutdown).await {
+                    Ok(reason) => reason.to_string(),
+                    Err(end) => return end,
+                },
+                Err(error) => error.to_string(),
+            };
+            if subscribed.elapsed() > RETRY_MAX {
+                pause = RETRY;
+            }
+            tracing::debug!(stream = %stream.name(), "viewer's rendition ended: {ended}");
+            let told = self.tell(&ToPlayer::State { state: "offline", reason: &ended }).await;
+            let retry = async { tokio::time::sleep(pause).await };
+            if told.is_err() || self.wait_only(retry, shutdown).await.is_none() {
+                return if shutdown.is_stopping() { GOING_AWAY } else { End::Gone };
+            }
+            pause = (pause * 2).min(RETRY_MAX);
+        }
+    }
+
+    async fn wait_only(&mut self, waited: impl Future<Output = ()>, shutdown: &Shutdown) -> Option<()> {
+        let mut waited = std::pin::pin!(waited);
+        loop {
+            tokio::select! {
+                () = &mut waited => return Some(()),
+                item = self.socket.recv() => self.answer(item).await.ok()?,
+                () = shutdown.wait() => return None,
+            }
+        }
+    }
+
+    /// Serves one run of a rendition; gives the reason of its end.
+    async fn watch(&mut self, subscription: &mut Subscription, shutdown: &Shutdown) -> Result<Arc<str>, End> {
+        let mut patience = std::pin::pin!(tokio::time::sleep(FRESH_WAIT));
+        let mut waiting = true;
+        loop {
+            tokio::select! {
+                event = subscription.next() => match event {
+                    Event::Unit(delivery) => {
+                        waiting = false;
+                        self.deliver(delivery).await?;
+                    }
+                    Event::State(state) => self.tell(&ToPlayer::state(&state)).await?,
+                    Event::Ended(reason) => return Ok(reason),
+                },
+                item = self.socket.recv() => self.answer(item).await?,
+                () = shutdown.wait() => return Err(GOING_AWAY),
+                () = &mut patience, if waiting => {
+                    waiting = false;
+                    subscription.take_newest();
+                }
+            }
+        }
+    }
+
+    async fn deliver(&mut self, delivery: Delivery) -> Result<(), End> {
+        let Delivery { unit, seq, missed } = delivery;
+        if missed > 0 {
+            self.missed += missed;
+            self.tell(&ToPlayer::Dropped { missed, total: self.missed }).await?;
+        }
+        if let Feed::Jpeg { meta, .. } = self.feed {
+            if unit.format.codec != Codec::Jpeg || !self.pace.admits(unit.stamps.received) {
+                return Ok(());
+            }
+            if meta {
+                let captured = unix_millis(&self.clock, unit.stamps.taken());
+                let (width, height) = (unit.format.width, unit.format.height);
+                self.tell(&ToPlayer::Frame { seq, captured, width, height }).await?;
+            }
+        }
+        if self.feed == Feed::Fmp4 && !self.format.as_ref().is_some_and(|f| Arc::ptr_eq(f, &unit.format)) {
+            self.format = Some(unit.format.clone());
+            self.init(&unit.format).await?;
+        }
+        self.socket.send(Opcode::Binary, &unit.payload).await?;
+        Ok(())
+    }
+
+    async fn init(&mut self, format: &Format) -> Result<(), End> {
+        let (Packaging::Fmp4 { init }, Some(mime)) = (&format.packaging, fmp4::mime(format)) else {
+            return Ok(());
+        };
+        self.tell(&ToPlayer::Init { mime, width: format.width, height: format.height }).await?;
+        self.socket.send(Opcode::Binary, init).await?;
+        Ok(())
+    }
+
+    /// Sends a text message, unless the feed has none.
+    async fn tell(&mut self, message: &ToPlayer<'_>) -> Result<(), End> {
+        if self.feed == Feed::Ts {
+            return Ok(());
+        }
+        Ok(self.socket.send_text(message.to_json()).await?)
+    }
+
+    async fn answer(&mut self, item: Result<Item, SocketError>) -> Result<(), End> {
+        match item? {
+            Item::Ping(payload) => self.socket.send(Opcode::Pong, &payload).await?,
+            Item::Text(text) => {
+                if let Ok(FromPlayer::Ping { t }) = serde_json::from_slice(&text) {
+                    let now = unix_millis(&self.clock, self.clock.now());
+                    self.tell(&ToPlayer::Pong { t, now }).await?;
+                }
+            }
+            Item::Close { .. } => return Err(End::Close(close::NORMAL, "")),
+            Item::Pong | Item::Binary(_) | Item::Oversize { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+const GOING_AWAY: End = End::Close(close::GOING_AWAY, "the server is shutting down");
+
+fn unix_millis(clock: &Clock, at: Monotonic) -> f64 {
+    clock.unix_micros(at) as f64 / 1000.0
+}

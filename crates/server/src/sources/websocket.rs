@@ -1,0 +1,170 @@
+//! Cameras over WebSocket: every binary message is one JPEG, every text message a device's report.
+//!
+//! The HTTP side (who may, under which name) is decided before; here a camera has its stream.
+
+use crate::net::shutdown::Shutdown;
+use crate::net::websocket::{Socket, SocketError, close};
+use crate::sources::telemetry::Telemetry;
+use bytes::Bytes;
+use camherd_hub::{Publisher, Superseded};
+use camherd_media::codec::jpeg::{self, Jpeg};
+use camherd_media::time::{MediaTime, Monotonic};
+use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
+use camherd_media::wire::websocket::{Item, Opcode};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A camera that sends only rubbish is logged at its first message and then each so many.
+const LOG_EACH_DROPS: u64 = 100;
+
+/// How a connection ended.
+enum End {
+    /// The camera left: the reason that viewers see.
+    Left(String),
+    /// The server ends it: close code, what the camera is told, what viewers see.
+    Close(u16, String, String),
+}
+
+/// Publishes what the camera sends until either side ends it.
+pub async fn run(
+    mut socket: Socket,
+    mut publisher: Publisher,
+    telemetry: &Telemetry,
+    stall_timeout: Duration,
+    shutdown: Shutdown,
+) {
+    let mut ingest = Ingest::default();
+    let end = converse(&mut socket, &mut publisher, &mut ingest, telemetry, stall_timeout, &shutdown).await;
+    let stream = publisher.stream().name().clone();
+    match end {
+        End::Left(reason) => {
+            tracing::info!(%stream, "camera left: {reason}");
+            publisher.end(&reason);
+        }
+        End::Close(code, told, shown) => {
+            tracing::info!(%stream, "camera closed: {shown}");
+            publisher.end(&shown);
+            socket.close(code, &told).await;
+        }
+    }
+}
+
+async fn converse(
+    socket: &mut Socket,
+    publisher: &mut Publisher,
+    ingest: &mut Ingest,
+    telemetry: &Telemetry,
+    stall_timeout: Duration,
+    shutdown: &Shutdown,
+) -> End {
+    let mut stall = std::pin::pin!(tokio::time::sleep(stall_timeout));
+    let mut waiting_since = Instant::now();
+    loop {
+        let item = tokio::select! {
+            item = socket.recv() => item,
+            superseded = publisher.superseded() => return superseded_by(superseded),
+            () = shutdown.wait() => {
+                let reason = "the server is shutting down".to_owned();
+                return End::Close(close::GOING_AWAY, reason.clone(), reason);
+            }
+            () = &mut stall => {
+                let silent = waiting_since.elapsed();
+                publisher.stalled(&format!("no frame for {} s", silent.as_secs()));
+                tracing::warn!(stream = %publisher.stream().name(), "no frame for {silent:.0?}");
+                // The next word on it comes from the next frame.
+                stall.as_mut().reset(Instant::now() + Duration::from_secs(365 * 24 * 3600));
+                continue;
+            }
+        };
+        match item {
+            Ok(Item::Binary(message)) => match ingest.frame(publisher, &message) {
+                Ok(true) => {
+                    waiting_since = Instant::now();
+                    stall.as_mut().reset(waiting_since + stall_timeout);
+                }
+                Ok(false) => {}
+                Err(superseded) => return superseded_by(superseded),
+            },
+            Ok(Item::Oversize { bytes }) => ingest.oversize(publisher, bytes),
+            Ok(Item::Text(text)) => telemetry.note(publisher.stream().name(), &text),
+            Ok(Item::Ping(payload)) => {
+                if let Err(error) = socket.send(Opcode::Pong, &payload).await {
+                    return End::Left(format!("the camera's connection broke: {error}"));
+                }
+            }
+            Ok(Item::Pong) => {}
+            Ok(Item::Close { code, reason }) => {
+                let shown = match reason.is_empty() {
+                    true => "the camera disconnected".to_owned(),
+                    false => format!("the camera disconnected: {}", reason.escape_default()),
+                };
+                let code = if (1000..5000).contains(&code) && code != 1005 { code } else { close::NORMAL };
+                return End::Close(code, String::new(), shown);
+            }
+            Err(SocketError::Eof) => return End::Left("the camera disconnected".to_owned()),
+            Err(SocketError::Protocol(error)) => {
+                return End::Close(close::PROTOCOL, error.to_string(), format!("the camera's connection broke: {error}"));
+            }
+            Err(error) => return End::Left(format!("the camera's connection broke: {error}")),
+        }
+    }
+}
+
+fn superseded_by(superseded: Superseded) -> End {
+    End::Close(close::POLICY, superseded.to_string(), superseded.to_string())
+}
+
+/// From messages to units.
+#[derive(Default)]
+struct Ingest {
+    format: Option<Arc<Format>>,
+    last: Option<MediaTime>,
+    dropped: u64,
+}
+
+impl Ingest {
+    /// Publishes one message; `Ok(false)` when it was no picture.
+    fn frame(&mut self, publisher: &mut Publisher, message: &Bytes) -> Result<bool, Superseded> {
+        let received = publisher.stream().clock().now();
+        match jpeg::normalise(message) {
+            Ok(jpeg) => {
+                let unit = self.unit(publisher, jpeg, received);
+                publisher.push(unit).map(|()| true)
+            }
+            Err(error) => {
+                self.drop_message(publisher, error.kind().label(), error.to_string());
+                Ok(false)
+            }
+        }
+    }
+
+    fn unit(&mut self, publisher: &Publisher, jpeg: Jpeg, received: Monotonic) -> Unit {
+        let format = match &self.format {
+            Some(format) if (format.width, format.height) == (jpeg.width, jpeg.height) => format.clone(),
+            _ => Arc::new(Format {
+                codec: Codec::Jpeg,
+                width: jpeg.width,
+                height: jpeg.height,
+                packaging: Packaging::Bare,
+            }),
+        };
+        self.format = Some(format.clone());
+        let pts = publisher.stream().clock().media_time(received).max(self.last.unwrap_or_default());
+        self.last = Some(pts);
+        Unit { payload: jpeg.data, pts, keyframe: true, format, stamps: Stamps::received(received) }
+    }
+
+    fn oversize(&mut self, publisher: &Publisher, bytes: u64) {
+        let error = format!("a message of {bytes} bytes is longer than {} (10 MiB)", jpeg::MAX_JPEG);
+        self.drop_message(publisher, "too_large", error);
+    }
+
+    fn drop_message(&mut self, publisher: &Publisher, kind: &'static str, error: String) {
+        if self.dropped % LOG_EACH_DROPS == 0 {
+            tracing::warn!(stream = %publisher.stream().name(), kind, "message dropped: {error}");
+        }
+        self.dropped += 1;
+        publisher.stream().count_drop(kind, error);
+    }
+}

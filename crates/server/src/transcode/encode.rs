@@ -1,0 +1,251 @@
+//! JPEG to H.264: one thread per stream that decodes and encodes while somebody wants H.264.
+
+use super::{H264, LINGER};
+use crate::config::Encoding;
+use bytes::Bytes;
+use camherd_codec::h264::{self, Encoded, Encoder};
+use camherd_codec::jpeg::Decoder;
+use camherd_codec::picture::Picture;
+use camherd_codec::scale::Scaler;
+use camherd_hub::{Clock, Event, RenditionKey, Start, Stream, Subscription, Writer};
+use camherd_media::time::MediaTime;
+use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+/// At most one IDR picture on demand in this time: with a hundred viewers joining one after the other the
+/// stream must not become a row of IDR pictures. Who joins in between begins at one that is this old at
+/// most.
+pub const IDR_ON_DEMAND: Duration = Duration::from_millis(500);
+
+/// When so many pictures wait, the encoder is slower than the camera, or the pictures came in one burst
+/// after a gap on the way: only the newest is worth its time.
+const MAX_WAITING: usize = 3;
+
+/// After so long without a picture the next one is an IDR picture: players give up on references that
+/// are far away in time, and a person has waited long enough.
+const IDR_AFTER_GAP: Duration = Duration::from_secs(1);
+
+/// A picture that is shown again, as an IDR picture for somebody who joins, comes so long after itself.
+const REPEAT_AFTER: Duration = Duration::from_millis(1);
+
+/// A step in presentation time that every container can tell from none.
+const LEAST_STEP: Duration = Duration::from_micros(200);
+
+/// Frame rate at which the rate control starts; it follows the true one.
+const ASSUMED_FPS: f32 = 30.0;
+
+/// Starts the thread.
+pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer, runtime: &Handle) -> Result<(), String> {
+    let input = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|error| error.reason)?;
+    let name = format!("{H264:?} {}", stream.name());
+    let (clock, handle) = (stream.clock(), runtime.clone());
+    let work = move || {
+        let mut job = match Job::new(encoding, clock) {
+            Ok(job) => job,
+            Err(error) => return writer.fail(error),
+        };
+        if let Err(reason) = handle.block_on(job.run(input, &writer)) {
+            tracing::warn!("encoder stopped: {reason}");
+            writer.fail(reason);
+        }
+    };
+    std::thread::Builder::new().name(name).spawn(work).map_err(|error| format!("no thread for the encoder: {error}"))?;
+    Ok(())
+}
+
+/// The picture that was encoded last, kept in the encoder's size for those who join.
+struct Last {
+    pts: MediaTime,
+    stamps: Stamps,
+}
+
+struct Job {
+    encoding: Encoding,
+    clock: Clock,
+    decoder: Decoder,
+    scaler: Scaler,
+    decoded: Picture,
+    scaled: Option<Picture>,
+    encoder: Option<Encoder>,
+    source_size: (u32, u32),
+    format: Option<Arc<Format>>,
+    last: Option<Last>,
+    last_idr: Option<Instant>,
+    broken: u64,
+}
+
+impl Job {
+    fn new(encoding: Encoding, clock: Clock) -> Result<Job, String> {
+        Ok(Job {
+            encoding,
+            clock,
+            decoder: Decoder::new().map_err(|error| error.to_string())?,
+            scaler: Scaler::new(),
+            decoded: Picture::new(16, 16).map_err(|error| error.to_string())?,
+            scaled: None,
+            encoder: None,
+            source_size: (0, 0),
+            format: None,
+            last: None,
+            last_idr: None,
+            broken: 0,
+        })
+    }
+
+    /// Encodes until nobody reads.
+    async fn run(&mut self, mut input: Subscription, writer: &Writer) -> Result<(), String> {
+        let mut unread_until: Option<Instant> = None;
+        let mut idr_due: Option<Instant> = None;
+        loop {
+            let event = tokio::select! {
+                event = input.next() => event,
+                wish = writer.keyframe_wanted(), if unread_until.is_none() && idr_due.is_none() => {
+                    match wish {
+                        Ok(()) => idr_due = Some(self.idr_allowed_at()),
+                        Err(_) => unread_until = Some(Instant::now() + LINGER),
+                    }
+                    continue;
+                }
+                () = until(idr_due) => {
+                    idr_due = None;
+                    if let Some(unit) = self.repeat_as_idr()? {
+                        if writer.push(unit).is_err() {
+                            return Ok(());
+                        }
+                    }
+                    continue;
+                }
+                () = until(unread_until) => {
+                    if writer.retire() {
+                        return Ok(());
+                    }
+                    unread_until = None;
+                    continue;
+                }
+            };
+            match event {
+                Event::Unit(delivery) => {
+                    for unit in waiting(delivery.unit, &mut input) {
+                        let force = idr_due.is_some_and(|due| due <= Instant::now());
+                        let Some(unit) = self.encode(&unit, force)? else { continue };
+                        if unit.keyframe {
+                            idr_due = None;
+                        }
+                        if writer.push(unit).is_err() {
+                            return Ok(());
+                        }
+                    }
+                }
+                Event::State(_) => {}
+                Event::Ended(reason) => return Err(reason.to_string()),
+            }
+        }
+    }
+
+    fn idr_allowed_at(&self) -> Instant {
+        self.last_idr.map_or_else(Instant::now, |last| last + IDR_ON_DEMAND)
+    }
+
+    /// One JPEG in, one access unit out; nothing for a JPEG that is broken inside.
+    fn encode(&mut self, source: &Unit, force_idr: bool) -> Result<Option<Unit>, String> {
+        if let Err(error) = self.decoder.decode(&source.payload, &mut self.decoded) {
+            self.broken += 1;
+            if self.broken.is_power_of_two() {
+                tracing::warn!(count = self.broken, "a picture cannot be decoded: {error}");
+            }
+            return Ok(None);
+        }
+        let mut stamps = source.stamps;
+        stamps.decoded = Some(self.clock.now());
+        self.prepare()?;
+        let pts = match &self.last {
+            Some(last) => source.pts.max(last.pts + LEAST_STEP),
+            None => source.pts,
+        };
+        let gap = self.last.as_ref().is_some_and(|last| pts.since(last.pts) > IDR_AFTER_GAP);
+        self.encode_picture(pts, stamps, force_idr || gap)
+    }
+
+    /// The picture of before as an IDR picture, at once: who joins does not wait for the camera.
+    fn repeat_as_idr(&mut self) -> Result<Option<Unit>, String> {
+        let Some(last) = &self.last else { return Ok(None) };
+        let (pts, stamps) = (last.pts + REPEAT_AFTER, last.stamps);
+        self.encode_picture(pts, stamps, true)
+    }
+
+    /// Makes encoder and scaler fit the decoded picture. A change of size starts a new encoder, whose
+    /// first picture is an IDR picture with new parameter sets.
+    fn prepare(&mut self) -> Result<(), String> {
+        let size = (self.decoded.width(), self.decoded.height());
+        if self.encoder.is_none() || self.source_size != size {
+            let (width, height) = self.encoding.size.map_or(size, |size| (size.width, size.height));
+            self.scaled = match self.encoding.size {
+                Some(_) => Some(Picture::new(width, height).map_err(|error| error.to_string())?),
+                None => None,
+            };
+            let config = h264::Config {
+                width,
+                height,
+                bitrate: self.encoding.bitrate.bits_per_second(width, height),
+                max_fps: ASSUMED_FPS,
+                idr_period: self.encoding.idr_period,
+                range: self.decoded.range(),
+            };
+            self.encoder = Some(Encoder::new(&config).map_err(|error| error.to_string())?);
+            self.source_size = size;
+        }
+        match &mut self.scaled {
+            Some(scaled) => self.scaler.scale(&self.decoded, scaled).map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    fn encode_picture(&mut self, pts: MediaTime, stamps: Stamps, force_idr: bool) -> Result<Option<Unit>, String> {
+        let Some(encoder) = &mut self.encoder else { return Ok(None) };
+        let picture = self.scaled.as_ref().unwrap_or(&self.decoded);
+        let encoded = encoder.encode(picture, pts, force_idr).map_err(|error| error.to_string())?;
+        let Some(Encoded { data, keyframe }) = encoded else { return Ok(None) };
+        self.last = Some(Last { pts, stamps });
+        if keyframe {
+            self.last_idr = Some(Instant::now());
+            self.learn_format();
+        }
+        Ok(self.unit(data, pts, stamps, keyframe))
+    }
+
+    fn unit(&self, payload: Bytes, pts: MediaTime, mut stamps: Stamps, keyframe: bool) -> Option<Unit> {
+        stamps.encoded = Some(self.clock.now());
+        Some(Unit { payload, pts, keyframe, format: self.format.clone()?, stamps })
+    }
+
+    fn learn_format(&mut self) {
+        let Some(encoder) = &self.encoder else { return };
+        let Some(parameters) = encoder.parameters() else { return };
+        let (width, height) = encoder.size();
+        let codec = Codec::H264(parameters.clone());
+        let format = Format { codec, width, height, packaging: Packaging::Bare };
+        if self.format.as_deref() != Some(&format) {
+            self.format = Some(Arc::new(format));
+        }
+    }
+}
+
+/// The units to encode now: the given one and those behind it, or only the newest of too many.
+fn waiting(first: Unit, input: &mut Subscription) -> Vec<Unit> {
+    let mut units = vec![first];
+    units.extend(std::iter::from_fn(|| input.try_next()).map(|delivery| delivery.unit));
+    if units.len() > MAX_WAITING {
+        units.drain(..units.len() - 1);
+    }
+    units
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,104 @@
+//! Packaging, once for all viewers of a rendition.
+
+use super::{BOUNDARY, H264, H264_FMP4, H264_TS, JPEG_MULTIPART, LINGER};
+use camherd_hub::{Clock, DeriveError, Event, RenditionKey, Start, Stream, Subscription, Writer};
+use camherd_media::container::{Fmp4Muxer, Multipart, MuxError, TsMuxer, WallClock};
+use camherd_media::unit::Unit;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+/// One kind of packaging and its state.
+pub(super) enum Packager {
+    Fmp4(Fmp4Muxer),
+    Ts(TsMuxer),
+    Multipart(Multipart),
+}
+
+impl Packager {
+    /// The packager that makes the rendition `key`.
+    pub(super) fn for_key(key: &RenditionKey) -> Option<Packager> {
+        match key {
+            _ if *key == H264_FMP4 => Some(Packager::Fmp4(Fmp4Muxer::new())),
+            _ if *key == H264_TS => Some(Packager::Ts(TsMuxer::new())),
+            _ if *key == JPEG_MULTIPART => Multipart::new(BOUNDARY).ok().map(Packager::Multipart),
+            _ => None,
+        }
+    }
+
+    fn input(&self) -> RenditionKey {
+        match self {
+            Packager::Fmp4(_) | Packager::Ts(_) => H264,
+            Packager::Multipart(_) => RenditionKey::SOURCE,
+        }
+    }
+
+    fn push(&mut self, unit: &Unit, clock: &Clock) -> Result<Unit, MuxError> {
+        let wall = || WallClock(u64::try_from(clock.unix_micros(unit.stamps.taken())).unwrap_or(0));
+        let mut packaged = match self {
+            Packager::Fmp4(muxer) => muxer.push(unit, Some(wall()))?,
+            Packager::Ts(muxer) => muxer.push(unit)?,
+            Packager::Multipart(multipart) => multipart.push(unit, wall())?,
+        };
+        packaged.stamps.packaged = Some(clock.now());
+        Ok(packaged)
+    }
+}
+
+/// Starts a task that packages until nobody reads.
+pub(super) fn start(
+    stream: &Stream,
+    packager: Packager,
+    writer: Writer,
+    runtime: &Handle,
+) -> Result<(), DeriveError> {
+    // The upstream is subscribed to before the task runs, so that its encoder starts a moment earlier.
+    let input = stream.subscribe(&packager.input(), Start::Newest)?;
+    let clock = stream.clock();
+    runtime.spawn(run(input, packager, clock, writer));
+    Ok(())
+}
+
+async fn run(mut input: Subscription, mut packager: Packager, clock: Clock, writer: Writer) {
+    let mut unread_until: Option<Instant> = None;
+    loop {
+        let event = tokio::select! {
+            event = input.next() => event,
+            wish = writer.keyframe_wanted(), if unread_until.is_none() => {
+                match wish {
+                    Ok(()) => input.request_keyframe(),
+                    Err(_) => unread_until = Some(Instant::now() + LINGER),
+                }
+                continue;
+            }
+            () = linger(unread_until) => {
+                if writer.retire() {
+                    return;
+                }
+                unread_until = None;
+                continue;
+            }
+        };
+        match event {
+            Event::Unit(delivery) => match packager.push(&delivery.unit, &clock) {
+                Ok(unit) => {
+                    if writer.push(unit).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a unit cannot be packaged");
+                    input.request_keyframe();
+                }
+            },
+            Event::State(_) => {}
+            Event::Ended(reason) => return writer.fail(&*reason),
+        }
+    }
+}
+
+async fn linger(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}

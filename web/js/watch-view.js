@@ -1,0 +1,167 @@
+// One stream in full: the picture, its state and numbers, and the addresses for other programs.
+
+import { badgeOf } from '/static/camherd/view.js';
+import { formatAge, formatBitrate, formatFps } from '/static/camherd/stats.js';
+import { copyButton, h, pageFor, setText, streamUrl } from './dom.js';
+
+/** What can be opened elsewhere: label, path below /streams/NAME/, what it is good for. */
+const OUTPUTS = [
+  ['MJPEG', 'mjpeg', 'OpenCV, Home Assistant, any browser'],
+  ['MPEG-TS', 'ts', 'VLC, ffmpeg, OpenCV'],
+  ['MP4', 'stream.mp4', 'ffmpeg, VLC, recording with curl'],
+  ['Snapshot', 'snapshot.jpg', 'the newest picture as one JPEG'],
+];
+
+const MODES = [
+  ['auto', 'Automatic'],
+  ['mse', 'H.264'],
+  ['jpeg', 'MJPEG'],
+];
+
+/** The server's counters of unusable frames, in words. */
+const DROP_REASONS = {
+  not_jpeg: 'not a JPEG',
+  truncated: 'cut short',
+  too_large: 'too large',
+};
+
+/** A picture older than this is marked, ms. */
+const OLD_MS = 2000;
+
+export class WatchView {
+  #numbers = new Map();
+  #options = '';
+
+  /** @param {string} name stream */
+  constructor(name) {
+    this.name = name;
+    this.player = h('camherd-player', { stream: name, controls: true });
+    this.player.addEventListener('stats', (event) => this.#stats(event.detail));
+    this.player.addEventListener('state', (event) => this.#stats(event.detail));
+    this.node = h('section', { class: 'watch', 'aria-labelledby': 'stream-title' });
+    this.node.append(
+      this.#head(),
+      h('div', { class: 'watch-body' }, h('div', { class: 'picture' }, this.player), this.#numbersPanel()),
+      h('div', { class: 'watch-body below' }, this.#outputsPanel(), this.#cameraPanel()),
+    );
+  }
+
+  #head() {
+    this.badge = h('span', { class: 'badge waiting', text: 'CONNECTING' });
+    this.reason = h('p', { class: 'reason', role: 'status' });
+    this.switcher = h('select', { 'aria-label': 'Camera', hidden: true });
+    this.switcher.addEventListener('change', () => location.assign(pageFor('/watch', this.switcher.value)));
+    const title = h('div', { class: 'title-row' }, h('h1', { id: 'stream-title', text: this.name }), this.badge);
+    return h('div', { class: 'watch-head' }, h('div', {}, title, this.reason), this.#actions());
+  }
+
+  #actions() {
+    const snapshot = h('a', {
+      class: 'button',
+      href: streamUrl(this.name, 'snapshot.jpg'),
+      download: `${this.name}.jpg`,
+      text: 'Save snapshot',
+    });
+    const fullscreen = h('button', { type: 'button', class: 'button', text: 'Full screen', onclick: () => this.player.toggleFullscreen() });
+    const mode = h('select', { 'aria-label': 'Way of showing', onchange: () => (this.player.mode = mode.value) });
+    for (const [value, text] of MODES) mode.append(h('option', { value, text }));
+    return h('div', { class: 'actions' }, this.switcher, mode, snapshot, fullscreen);
+  }
+
+  #numbersPanel() {
+    const list = h('dl', { class: 'numbers' });
+    const rows = [
+      ['age', 'Age of the picture'],
+      ['fps', 'Frame rate'],
+      ['bitrate', 'Bit rate'],
+      ['size', 'Resolution'],
+      ['mode', 'Shown as'],
+      ['late', 'Dropped on the way'],
+      ['here', 'Dropped here'],
+    ];
+    for (const [key, label] of rows) {
+      const value = h('dd', { text: '–' });
+      this.#numbers.set(key, value);
+      list.append(h('div', {}, h('dt', { text: label }), value));
+    }
+    return h('section', { class: 'panel', 'aria-label': 'What you see' }, h('h2', { text: 'What you see' }), list);
+  }
+
+  #cameraPanel() {
+    this.camera = h('p');
+    this.cameraTrouble = h('p', { class: 'quiet' });
+    return h('section', { class: 'panel', 'aria-label': 'What the camera sends' }, h('h2', { text: 'What the camera sends' }), this.camera, this.cameraTrouble);
+  }
+
+  #outputsPanel() {
+    const rows = OUTPUTS.map(([label, file, use]) => {
+      const url = streamUrl(this.name, file);
+      const link = h('a', { href: url, text: url });
+      return h(
+        'li',
+        {},
+        h('div', { class: 'output-text' }, h('strong', { text: label }), h('span', { class: 'quiet', text: ` ${use}` }), h('div', { class: 'url' }, link)),
+        copyButton(() => url, `the ${label} address`),
+      );
+    });
+    return h('section', { class: 'panel', 'aria-label': 'For other programs' }, h('h2', { text: 'For other programs' }), h('ul', { class: 'outputs' }, ...rows));
+  }
+
+  #stats(stats) {
+    if (!stats) return;
+    const { label, tone } = badgeOf(stats.state);
+    setText(this.badge, label);
+    this.badge.className = `badge ${tone}`;
+    setText(this.reason, stats.state === 'live' ? stats.note : stats.reason);
+    const moving = stats.frames > 0 && stats.state === 'live';
+    const put = (key, text) => setText(this.#numbers.get(key), text);
+    put('age', formatAge(stats.age_ms));
+    this.#numbers.get('age').classList.toggle('old', (stats.age_ms ?? 0) > OLD_MS);
+    put('fps', moving ? formatFps(stats.fps) : '–');
+    put('bitrate', moving ? formatBitrate(stats.bitrate) : '–');
+    put('size', stats.width ? `${stats.width} × ${stats.height}` : '–');
+    put('mode', stats.codec || '–');
+    put('late', String(stats.dropped_server));
+    put('here', String(stats.dropped_decoder));
+  }
+
+  /** @param {object|undefined} stream this stream's entry of /status @param {object[]} streams all entries */
+  update(stream, streams) {
+    this.#updateSwitcher(streams);
+    if (!stream) {
+      setText(this.camera, 'The server does not know this stream.');
+      setText(this.cameraTrouble, '');
+      return;
+    }
+    const size = stream.width ? `${stream.width} × ${stream.height}` : null;
+    const rate = stream.state === 'live' ? [formatFps(stream.fps), formatBitrate(stream.bitrate)] : [];
+    const codec = { jpeg: 'JPEG', h264: 'H.264', h265: 'H.265' }[stream.codec] ?? stream.codec;
+    const parts = [codec, size, ...rate, stream.camera && `from ${stream.camera}`];
+    setText(this.camera, parts.filter(Boolean).join('  ·  ') || 'Nothing yet.');
+    setText(this.cameraTrouble, troubles(stream));
+  }
+
+  #updateSwitcher(streams) {
+    const names = streams.map((stream) => stream.name);
+    if (!names.includes(this.name)) names.push(this.name);
+    this.switcher.hidden = names.length < 2;
+    if (names.join() === this.#options) return;
+    this.#options = names.join();
+    this.switcher.replaceChildren(...names.map((name) => h('option', { value: name, text: name })));
+    this.switcher.value = this.name;
+  }
+
+  remove() {
+    this.node.remove();
+  }
+}
+
+/** Frames that could not be used, in words; empty when there were none. */
+function troubles(stream) {
+  const drops = Object.entries(stream.dropped ?? {}).filter(([, count]) => count > 0);
+  const words = drops.map(([reason, count]) => `${count} ${DROP_REASONS[reason] ?? reason.replaceAll('_', ' ')}`);
+  const parts = [];
+  if (words.length) parts.push(`Frames that could not be used: ${words.join(', ')}.`);
+  if (stream.last_error) parts.push(`Last problem: ${stream.last_error}`);
+  return parts.join(' ');
+}
