@@ -10,13 +10,12 @@ Measures camherd against its peers in one run and prints a table.
 
 usage: camherd-bench --camherd BINARY [options] [scenario...]
 
-  --camherd BINARY      the release binary to measure
-  --codec-speed BINARY  the `codec_speed` example of camherd-codec: decode and encode alone
-  --seconds N           length of each measurement (default 8)
-  --quick               2 seconds each: for a look, not for a record
-  --json FILE           write the figures as JSON, too
-  --cache DIR           where the test pictures are kept (default target/bench-cache)
-  --strict              exit with 1 when a target is missed
+  --camherd BINARY  the release binary to measure
+  --seconds N       length of each measurement (default 8)
+  --quick           1 second each: for a look, not for a record
+  --json FILE       write the figures as JSON, too
+  --cache DIR       where the test pictures are kept (default target/bench-cache)
+  --strict          exit with 1 when a target is missed
 
 scenarios (default all): transcode first memory fanout stalled idle
 ";
@@ -26,8 +25,6 @@ scenarios (default all): transcode first memory fanout stalled idle
 pub struct Args {
     /// The server's binary.
     pub camherd: PathBuf,
-    /// The codecs' own benchmark.
-    pub codec_speed: Option<PathBuf>,
     /// Seconds of each measurement, 1 to 600.
     pub seconds: u64,
     /// Where to write JSON.
@@ -54,7 +51,7 @@ pub enum Command {
 /// Parses the arguments without the program's name.
 pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, Error> {
     let mut args = args.into_iter();
-    let (mut camherd, mut codec_speed, mut json) = (None, None, None);
+    let (mut camherd, mut json) = (None, None);
     let (mut seconds, mut strict, mut scenarios) = (8, false, Vec::new());
     let mut cache = PathBuf::from("target/bench-cache");
     while let Some(arg) = args.next() {
@@ -66,11 +63,10 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, Error> {
                 return Ok(Command::PeerEpoll(dir, positive(&value()?, 1000)? as u32));
             }
             "--camherd" => camherd = Some(PathBuf::from(value()?)),
-            "--codec-speed" => codec_speed = Some(PathBuf::from(value()?)),
             "--json" => json = Some(PathBuf::from(value()?)),
             "--cache" => cache = PathBuf::from(value()?),
             "--seconds" => seconds = positive(&value()?, 600)?,
-            "--quick" => seconds = 2,
+            "--quick" => seconds = 1,
             "--strict" => strict = true,
             name => {
                 let scenario = Scenario::ALL.into_iter().find(|s| s.name() == name);
@@ -84,7 +80,7 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, Error> {
     if scenarios.is_empty() {
         scenarios.extend(Scenario::ALL);
     }
-    Ok(Command::Bench(Args { camherd, codec_speed, seconds, json, cache, strict, scenarios }))
+    Ok(Command::Bench(Args { camherd, seconds, json, cache, strict, scenarios }))
 }
 
 fn positive(text: &str, most: u64) -> Result<u64, Error> {

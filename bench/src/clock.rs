@@ -26,6 +26,11 @@ pub fn thread_cpu() -> u64 {
     to_ns(clock_gettime(ClockId::ThreadCPUTime))
 }
 
+/// The CPU time of all threads of this process, in nanoseconds.
+pub fn process_cpu() -> u64 {
+    to_ns(clock_gettime(ClockId::ProcessCPUTime))
+}
+
 /// A duration in whole nanoseconds, saturating.
 pub fn ns(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)

@@ -4,6 +4,7 @@
 mod args;
 mod camera;
 mod clock;
+mod codecs;
 mod epoll_writer;
 mod error;
 mod fanout;

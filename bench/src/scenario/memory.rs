@@ -22,7 +22,7 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     let cameras = camera(&server, "memory", &frames)?;
     let viewer = Viewer::start(server.addr(), "memory")?;
     // Longer than two of the default GOPs, so that the rings have their working size.
-    std::thread::sleep(Duration::from_secs(args.seconds.max(5)));
+    std::thread::sleep(Duration::from_secs(args.seconds.max(4)));
     add("memory, one transcoding VGA camera".into(), "MB", mb(server.rss()?), None, Target::limit(40.0));
     viewer.stop()?;
     cameras.stop()?;

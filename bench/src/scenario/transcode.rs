@@ -4,7 +4,8 @@
 use super::{Add, FPS, camera, ms};
 use crate::args::Args;
 use crate::clock;
-use crate::error::{Doing, Error, protocol};
+use crate::codecs;
+use crate::error::Error;
 use crate::ffmpeg::{self, Input};
 use crate::frames::{Frames, HD, Kind, VGA};
 use crate::matching::{self, Anchor, Outcome};
@@ -12,16 +13,17 @@ use crate::report::Target;
 use crate::server::Server;
 use crate::stats::Sorted;
 use crate::viewer::Viewer;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 /// Until the transcoder runs and its rate control has settled.
 const WARM_UP: Duration = Duration::from_millis(1500);
 /// ffmpeg looks at its input for seconds before it begins.
-const FFMPEG_WARM_UP: Duration = Duration::from_secs(4);
+const FFMPEG_WARM_UP: Duration = Duration::from_secs(3);
 /// After the measured time, for its last frames to come out.
 const DRAIN: Duration = Duration::from_millis(200);
+
+const MULTIPART: &str = "ffmpeg mpjpeg";
+const OLD: &str = "ffmpeg as the old system";
 
 /// One run of one transcoder.
 struct Measured {
@@ -41,7 +43,7 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
         let multipart = peer(Input::Multipart, &frames, time)?;
         let size = format!("{}x{} ({} KB)", kind.width, kind.height, frames.mean_bytes() / 1000);
         for (p, limit) in [(50.0, p50), (99.0, p99)] {
-            let peer = ("ffmpeg mpjpeg", ms(&multipart.latency, p, "ffmpeg")?);
+            let peer = (MULTIPART, ms(&multipart.latency, p, MULTIPART)?);
             let target = Target::both(limit, 1.0);
             add(
                 format!("JPEG to H.264, {size}, p{p}"),
@@ -52,7 +54,7 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
             );
         }
         let missing = ours.outcome.missing as f64;
-        let peer = ("ffmpeg mpjpeg", multipart.outcome.missing as f64);
+        let peer = (MULTIPART, multipart.outcome.missing as f64);
         add(
             format!("  frames of {} that no picture shows", ours.latency.len() as u64 + ours.outcome.missing),
             "",
@@ -60,17 +62,24 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
             Some(peer),
             Target::limit(0.0),
         );
-        add("  pictures shown twice".into(), "", ours.outcome.repeated as f64, None, Target::limit(0.0));
+        let peer = (MULTIPART, multipart.outcome.repeated as f64);
+        add(
+            "  pictures shown twice".into(),
+            "",
+            ours.outcome.repeated as f64,
+            Some(peer),
+            Target::limit(0.0),
+        );
         add("  MPEG-TS discontinuities".into(), "", ours.discontinuities as f64, None, Target::limit(0.0));
-        let peer = ("ffmpeg mpjpeg", multipart.kbit_s);
+        let peer = (MULTIPART, multipart.kbit_s);
         add("  bit rate with MPEG-TS".into(), "kbit/s", ours.kbit_s, Some(peer), Target::NONE);
-        cpu(args, kind, &frames, time, &ours, &multipart, add)?;
+        cpu(kind, &frames, time, &ours, &multipart, add)?;
     }
     Ok(())
 }
 
+/// The rows about CPU time.
 fn cpu(
-    args: &Args,
     kind: Kind,
     frames: &Frames,
     time: Duration,
@@ -80,27 +89,16 @@ fn cpu(
 ) -> Result<(), Error> {
     let figure = format!("CPU per 1000 frames, {}x{}", kind.width, kind.height);
     let vga = kind.height == VGA.height;
+    add(figure.clone(), "s", ours.cpu_ms, Some((MULTIPART, multipart.cpu_ms)), Target::NONE);
     if vga {
         let old = peer(Input::ImagePipe, frames, time)?;
-        let peer = ("ffmpeg as the old system", old.cpu_ms);
-        add(figure.clone(), "s", ours.cpu_ms, Some(peer), Target::ratio(0.65));
-        let latency = ms(&old.latency, 50.0, "ffmpeg")?;
-        let peer = ("ffmpeg as the old system", latency);
-        add(
-            "  p50 beside the old system".into(),
-            "ms",
-            ms(&ours.latency, 50.0, "camherd")?,
-            Some(peer),
-            Target::NONE,
-        );
+        add(figure.clone(), "s", ours.cpu_ms, Some((OLD, old.cpu_ms)), Target::ratio(0.65));
+        let (p50, old_p50) = (ms(&ours.latency, 50.0, "camherd")?, ms(&old.latency, 50.0, OLD)?);
+        add("  p50 beside the old system".into(), "ms", p50, Some((OLD, old_p50)), Target::NONE);
     }
-    let target = if vga { Target::NONE } else { Target::ratio(0.65) };
-    add(figure.clone(), "s", ours.cpu_ms, Some(("ffmpeg mpjpeg", multipart.cpu_ms)), target);
-    if let Some(program) = &args.codec_speed {
-        let alone = codec_alone(program, kind)?;
-        let target = if vga { Target::ratio(1.25) } else { Target::NONE };
-        add(figure, "s", ours.cpu_ms, Some(("codecs alone", alone)), target);
-    }
+    let target = if vga { Target::ratio(1.25) } else { Target::NONE };
+    let alone = codecs::cpu_ms_per_frame(frames, kind)?;
+    add(figure, "s", ours.cpu_ms, Some(("decode + encode alone", alone)), target);
     Ok(())
 }
 
@@ -139,18 +137,4 @@ fn measured(
     let seen = recording.units.last().zip(recording.units.first()).map_or(0, |(l, f)| l.last - f.first);
     let kbit_s = recording.bytes.len() as f64 * 8e6 / seen.max(1) as f64;
     Ok(Measured { outcome, latency, cpu_ms, discontinuities: recording.discontinuities, kbit_s })
-}
-
-/// CPU milliseconds of JPEG decoding and H.264 encoding alone for a frame, from the codecs' own benchmark.
-fn codec_alone(program: &Path, kind: Kind) -> Result<f64, Error> {
-    let output = Command::new(program).output().doing(|| format!("run {}", program.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let found =
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).find_map(|v| both_ms(&v, kind));
-    found.ok_or_else(|| protocol("codec_speed", format!("no figure for {}x{}", kind.width, kind.height)))
-}
-
-fn both_ms(value: &serde_json::Value, kind: Kind) -> Option<f64> {
-    let _ = (value, kind);
-    None
 }

@@ -44,7 +44,12 @@ struct Holder {
 }
 
 impl Control {
-    pub(crate) fn claim(&self, owner: Owner, describe: String, now: Monotonic) -> Result<u64, (Owner, String)> {
+    pub(crate) fn claim(
+        &self,
+        owner: Owner,
+        describe: String,
+        now: Monotonic,
+    ) -> Result<u64, (Owner, String)> {
         let mut inner = lock(&self.inner);
         if let Some(current) = inner.holder.as_ref().filter(|(holder, _)| *holder != owner) {
             return Err(current.clone());

@@ -1,4 +1,4 @@
-//! Bytes and time, without I/O: the access unit that flows through camherd ([`unit`]), its clock
+//! Bytes and time, without I/O: the access unit that flows through camherd ([`mod@unit`]), its clock
 //! ([`time`]) and names ([`ids`]), what is known of the codecs' headers ([`codec`]) and the containers
 //! that carry them ([`container`]) and the framing on the wire ([`wire`]).
 //!

@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(MediaTime(11).ticks(90_000), 0);
         assert_eq!(MediaTime(12).ticks(90_000), 1);
         assert_eq!(MediaTime(-1).ticks(90_000), -1);
-        assert_eq!(MediaTime(i64::MAX).ticks(90_000), i64::MAX / 100 * 9 + 7 * 9 / 100);
+        assert_eq!(MediaTime(i64::MAX).ticks(90_000), 830_103_483_316_929_822);
     }
 
     #[test]

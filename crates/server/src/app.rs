@@ -60,8 +60,12 @@ impl App {
     /// # Errors
     /// [`StartError`] says what a person can do.
     pub fn start(config: Config, shutdown: Shutdown) -> Result<App, StartError> {
-        let listeners =
-            config.http.listen.iter().map(|address| bind(*address, HTTP_SETTING)).collect::<Result<Vec<_>, _>>()?;
+        let listeners = config
+            .http
+            .listen
+            .iter()
+            .map(|address| bind(*address, HTTP_SETTING))
+            .collect::<Result<Vec<_>, _>>()?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
         let addresses = addresses.map_err(StartError::Address)?;
 

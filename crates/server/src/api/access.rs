@@ -14,8 +14,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Close code of a viewer's WebSocket that has no valid token. A browser shows a page nothing of an HTTP
-/// error before the upgrade, so it is told after it.
+/// Close code of a viewer's WebSocket that has no valid token.
 const NOT_SIGNED_IN: u16 = 4401;
 
 /// Answers only to the names of this server.
@@ -39,17 +38,21 @@ pub async fn signed_in(
         None => return next.run(request).await,
         Some(error) => error,
     };
-    let headers = request.headers();
-    if headers.contains_key(header::UPGRADE) && headers.contains_key(header::ORIGIN) {
-        if let Ok(handshake) = Handshake::new(&mut request) {
-            return close_at_once(handshake, NOT_SIGNED_IN, error.message);
-        }
+    if let Some(handshake) = page_handshake(&mut request) {
+        return close_at_once(handshake, NOT_SIGNED_IN, error.message);
     }
     let page = request.method() == Method::GET && wants_html(request.headers());
     if page && error.status == StatusCode::UNAUTHORIZED {
         return Redirect::to("/sign-in").into_response();
     }
     error.into_response()
+}
+
+/// The handshake of a page's WebSocket, to refuse it with. A browser shows its pages nothing of an HTTP
+/// status before the upgrade, so they are told after it; other clients get the status.
+pub fn page_handshake(request: &mut Request) -> Option<Handshake> {
+    let from_page = request.headers().contains_key(header::ORIGIN);
+    Handshake::new(request).ok().filter(|_| from_page)
 }
 
 /// Accepts a WebSocket to close it with a code and a reason that the page can show.

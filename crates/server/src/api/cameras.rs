@@ -125,7 +125,9 @@ fn proves_itself(server: &Server, request: &Request, peer: IpAddr) -> Result<boo
     match server.auth.check(request.headers(), request.uri().query(), peer, Moment::now()) {
         Decision::Allowed(identity) => Ok(identity.is_proved()),
         Decision::Missing => Ok(false),
-        Decision::Wrong => Err(ApiError::new(StatusCode::UNAUTHORIZED, "the camera's token is not valid here")),
+        Decision::Wrong => {
+            Err(ApiError::new(StatusCode::UNAUTHORIZED, "the camera's token is not valid here"))
+        }
         Decision::TooMany { .. } => {
             Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens from this address"))
         }

@@ -1,6 +1,6 @@
 //! Addresses for viewers: picks the stream, takes a seat, and hands over to `outputs`.
 
-use super::access::close_at_once;
+use super::access::{close_at_once, page_handshake};
 use super::error::ApiError;
 use super::state::Server;
 use crate::net::server::Place;
@@ -10,7 +10,7 @@ use crate::outputs::pick::{PickError, default_stream, pick};
 use crate::outputs::snapshot;
 use crate::outputs::websocket::{Feed, MAX_FROM_PLAYER, Viewer};
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use camherd_hub::{Stream, StreamState};
 use serde::Deserialize;
@@ -71,7 +71,8 @@ fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, mut request: Re
         let _held = place;
         let Ok(socket) = socket.await else { return };
         let mut viewer = Viewer::new(socket, feed, server.hub.clock());
-        let default = || server.hub.wait_for(|hub| default_stream(hub, server.config.default_stream.as_ref()));
+        let default =
+            || server.hub.wait_for(|hub| default_stream(hub, server.config.default_stream.as_ref()));
         let stream = match stream {
             Some(stream) => stream,
             None => match viewer.wait(default(), &server.shutdown).await {
@@ -85,14 +86,11 @@ fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, mut request: Re
     response
 }
 
-/// A browser is told after the upgrade, as its pages see nothing of an HTTP status before it.
 fn refuse(mut request: Request, error: PickError) -> Response {
-    if request.headers().contains_key(header::ORIGIN) {
-        if let Ok(handshake) = Handshake::new(&mut request) {
-            return close_at_once(handshake, close::NO_STREAM, error.to_string());
-        }
+    match page_handshake(&mut request) {
+        Some(handshake) => close_at_once(handshake, close::NO_STREAM, error.to_string()),
+        None => ApiError::from(error).into_response(),
     }
-    ApiError::from(error).into_response()
 }
 
 /// `GET /streams/NAME/WHAT`

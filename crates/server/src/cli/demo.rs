@@ -15,14 +15,20 @@ const CAMERAS: [(&str, u32, u32, f64, f64); 3] = [
 ];
 
 /// Runs until it is told to stop.
-pub(super) fn run(config: Config) -> Result<(), AnyError> {
+pub(super) fn run(mut config: Config) -> Result<(), AnyError> {
+    if config.default_stream.is_none() {
+        config.default_stream = CAMERAS[0].0.parse().ok();
+    }
     runtime()?.block_on(async {
         let (trigger, shutdown) = shutdown::channel();
         let app = App::start(config, shutdown.clone())?;
         signals::stop_on_signal(trigger)?;
         println!("{}", greeting(&app));
         if let Some(address) = app.addresses().first() {
-            println!("\nThree virtual cameras are running. Open http://{}/ to see them.", authority(*address));
+            println!(
+                "\nThree virtual cameras are running. Open http://{}/ to see them.",
+                authority(*address)
+            );
             for camera in CAMERAS {
                 tokio::spawn(run_camera(camera, local(*address), shutdown.clone()));
             }

@@ -22,10 +22,15 @@ fn filter() -> (EnvFilter, Option<String>) {
     let variables = [("RUST_LOG", std::env::var("RUST_LOG")), ("LOG_LEVEL", std::env::var("LOG_LEVEL"))];
     for (name, value) in variables {
         let Some(value) = value.ok().filter(|value| !value.trim().is_empty()) else { continue };
-        let known = name == "RUST_LOG" || ["trace", "debug", "info", "warn", "error", "off"].contains(&value.to_ascii_lowercase().as_str());
+        let known = name == "RUST_LOG"
+            || ["trace", "debug", "info", "warn", "error", "off"]
+                .contains(&value.to_ascii_lowercase().as_str());
         return match EnvFilter::try_new(value.to_ascii_lowercase()) {
             Ok(filter) if known => (filter, None),
-            _ => (default(), Some(format!("{name}={value:?} is no log level: use debug, info, warn or error; info it is"))),
+            _ => (
+                default(),
+                Some(format!("{name}={value:?} is no log level: use debug, info, warn or error; info it is")),
+            ),
         };
     }
     (default(), None)

@@ -31,7 +31,9 @@ pub enum ListenError {
         setting: &'static str,
     },
     /// The port needs a privilege.
-    #[error("no permission to listen on {address}: ports below 1024 need a privilege; set {setting} to a higher port")]
+    #[error(
+        "no permission to listen on {address}: ports below 1024 need a privilege; set {setting} to a higher port"
+    )]
     Denied {
         /// The address.
         address: SocketAddr,
@@ -102,7 +104,8 @@ mod tests {
     async fn a_taken_port_is_named_with_its_setting() {
         let first = bind(SocketAddr::from(([127, 0, 0, 1], 0)), "http.listen").unwrap();
         let address = first.local_addr().unwrap();
-        let error = bind(address, "http.listen (--http-listen, CAMHERD_HTTP_LISTEN)").unwrap_err().to_string();
+        let error =
+            bind(address, "http.listen (--http-listen, CAMHERD_HTTP_LISTEN)").unwrap_err().to_string();
         assert!(error.contains(&format!("port {}", address.port())), "{error}");
         assert!(error.contains("--http-listen"), "{error}");
     }

@@ -74,7 +74,8 @@ impl Handshake {
     /// [`HandshakeError`] for anything but a WebSocket upgrade.
     pub fn new<B>(request: &mut Request<B>) -> Result<Handshake, HandshakeError> {
         let headers = request.headers();
-        if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket")
+        if !has_token(headers, header::CONNECTION, "upgrade")
+            || !has_token(headers, header::UPGRADE, "websocket")
         {
             return Err(HandshakeError::NotWebSocket);
         }
@@ -92,8 +93,7 @@ impl Handshake {
             response = response.header(header::SEC_WEBSOCKET_PROTOCOL, first);
         }
         let response = response.body(Body::empty()).map_err(|_| HandshakeError::NotWebSocket)?;
-        let upgrade =
-            request.extensions_mut().remove::<OnUpgrade>().ok_or(HandshakeError::NotUpgradable)?;
+        let upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(HandshakeError::NotUpgradable)?;
         Ok(Handshake { response, upgrade })
     }
 

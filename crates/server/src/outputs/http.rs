@@ -99,7 +99,9 @@ impl Live {
             return;
         }
         match &unit.format.packaging {
-            Packaging::Fmp4 { init } if !self.format.as_ref().is_some_and(|f| Arc::ptr_eq(f, &unit.format)) => {
+            Packaging::Fmp4 { init }
+                if !self.format.as_ref().is_some_and(|f| Arc::ptr_eq(f, &unit.format)) =>
+            {
                 self.ready.push_back(init.clone());
                 self.format = Some(unit.format.clone());
             }

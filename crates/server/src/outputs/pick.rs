@@ -33,7 +33,8 @@ pub fn default_stream(hub: &Hub, setting: Option<&StreamName>) -> Option<Stream>
 pub fn pick(hub: &Hub, name: Option<&str>, setting: Option<&StreamName>) -> Result<Stream, PickError> {
     match name.filter(|name| !name.is_empty()) {
         Some(text) => {
-            let name: StreamName = text.parse().map_err(|error| PickError::BadName(text.to_owned(), error))?;
+            let name: StreamName =
+                text.parse().map_err(|error| PickError::BadName(text.to_owned(), error))?;
             hub.get(&name).ok_or(PickError::Unknown(name))
         }
         None => default_stream(hub, setting).ok_or(PickError::None),

@@ -38,7 +38,9 @@ pub async fn respond(stream: &Stream, newer_than: Option<i64>) -> Result<Respons
     let newest = stream.newest().filter(|(unit, _)| unit.format.codec == Codec::Jpeg && state.is_live());
     let (unit, seq) = match (newest, newer_than) {
         (Some((unit, seq)), None) => (unit, seq),
-        (Some((unit, seq)), Some(then)) if stream.clock().unix_micros(unit.stamps.taken()) > then => (unit, seq),
+        (Some((unit, seq)), Some(then)) if stream.clock().unix_micros(unit.stamps.taken()) > then => {
+            (unit, seq)
+        }
         (None, None) => return Err(offline(stream)),
         (_, Some(then)) => tokio::time::timeout(LONGEST_WAIT, wait(stream, then)).await.map_err(|_| {
             if stream.state().is_live() {

@@ -52,7 +52,9 @@ impl Viewers {
     pub fn enter(self: &Arc<Self>) -> Result<Seat, TooMany> {
         let limit = self.limit;
         let enter = |count| (count < limit).then_some(count + 1);
-        self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter).map_err(|_| TooMany { limit })?;
+        self.count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter)
+            .map_err(|_| TooMany { limit })?;
         Ok(Seat { viewers: self.clone() })
     }
 }

@@ -19,7 +19,9 @@ pub enum NamingError {
     #[error(transparent)]
     Full(#[from] Full),
     /// Too many at one address.
-    #[error("{MAX_SIBLINGS} unnamed cameras send from this address already; give this one a name: /ws/camera/NAME")]
+    #[error(
+        "{MAX_SIBLINGS} unnamed cameras send from this address already; give this one a name: /ws/camera/NAME"
+    )]
     Siblings,
 }
 

@@ -37,11 +37,17 @@ impl Refusals {
         let address = address.to_canonical();
         let now = Instant::now();
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = entries.iter().position(|e| e.address == address && e.stream == stream && e.reason == reason);
+        let known =
+            entries.iter().position(|e| e.address == address && e.stream == stream && e.reason == reason);
         let entry = match known.and_then(|at| entries.remove(at)) {
             Some(old) => {
                 let quiet = now.duration_since(old.logged) < LOG_EVERY;
-                Refusal { count: old.count + 1, last: now, logged: if quiet { old.logged } else { now }, ..old }
+                Refusal {
+                    count: old.count + 1,
+                    last: now,
+                    logged: if quiet { old.logged } else { now },
+                    ..old
+                }
             }
             None => Refusal {
                 address,

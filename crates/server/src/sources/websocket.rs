@@ -104,7 +104,11 @@ async fn converse(
             }
             Err(SocketError::Eof) => return End::Left("the camera disconnected".to_owned()),
             Err(SocketError::Protocol(error)) => {
-                return End::Close(close::PROTOCOL, error.to_string(), format!("the camera's connection broke: {error}"));
+                return End::Close(
+                    close::PROTOCOL,
+                    error.to_string(),
+                    format!("the camera's connection broke: {error}"),
+                );
             }
             Err(error) => return End::Left(format!("the camera's connection broke: {error}")),
         }
@@ -161,7 +165,7 @@ impl Ingest {
     }
 
     fn drop_message(&mut self, publisher: &Publisher, kind: &'static str, error: String) {
-        if self.dropped % LOG_EACH_DROPS == 0 {
+        if self.dropped.is_multiple_of(LOG_EACH_DROPS) {
             tracing::warn!(stream = %publisher.stream().name(), kind, "message dropped: {error}");
         }
         self.dropped += 1;

@@ -38,7 +38,12 @@ const LEAST_STEP: Duration = Duration::from_micros(200);
 const ASSUMED_FPS: f32 = 30.0;
 
 /// Starts the thread.
-pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer, runtime: &Handle) -> Result<(), String> {
+pub(super) fn start(
+    stream: &Stream,
+    encoding: Encoding,
+    writer: Writer,
+    runtime: &Handle,
+) -> Result<(), String> {
     let input = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|error| error.reason)?;
     let name = format!("{H264:?} {}", stream.name());
     let (clock, handle) = (stream.clock(), runtime.clone());
@@ -52,7 +57,10 @@ pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer, runtime
             writer.fail(reason);
         }
     };
-    std::thread::Builder::new().name(name).spawn(work).map_err(|error| format!("no thread for the encoder: {error}"))?;
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(work)
+        .map_err(|error| format!("no thread for the encoder: {error}"))?;
     Ok(())
 }
 
@@ -111,10 +119,10 @@ impl Job {
                 }
                 () = until(idr_due) => {
                     idr_due = None;
-                    if let Some(unit) = self.repeat_as_idr()? {
-                        if writer.push(unit).is_err() {
-                            return Ok(());
-                        }
+                    if let Some(unit) = self.repeat_as_idr()?
+                        && writer.push(unit).is_err()
+                    {
+                        return Ok(());
                     }
                     continue;
                 }
@@ -203,7 +211,12 @@ impl Job {
         }
     }
 
-    fn encode_picture(&mut self, pts: MediaTime, stamps: Stamps, force_idr: bool) -> Result<Option<Unit>, String> {
+    fn encode_picture(
+        &mut self,
+        pts: MediaTime,
+        stamps: Stamps,
+        force_idr: bool,
+    ) -> Result<Option<Unit>, String> {
         let Some(encoder) = &mut self.encoder else { return Ok(None) };
         let picture = self.scaled.as_ref().unwrap_or(&self.decoded);
         let encoded = encoder.encode(picture, pts, force_idr).map_err(|error| error.to_string())?;
