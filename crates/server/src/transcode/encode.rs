@@ -12,7 +12,7 @@ use camherd_media::time::MediaTime;
 use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::runtime::Builder;
 use tokio::time::Instant;
 
 /// At most one IDR picture on demand in this time: with a hundred viewers joining one after the other the
@@ -38,21 +38,19 @@ const LEAST_STEP: Duration = Duration::from_micros(200);
 const ASSUMED_FPS: f32 = 30.0;
 
 /// Starts the thread.
-pub(super) fn start(
-    stream: &Stream,
-    encoding: Encoding,
-    writer: Writer,
-    runtime: &Handle,
-) -> Result<(), String> {
+pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer) -> Result<(), String> {
     let input = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|error| error.reason)?;
     let name = format!("{H264:?} {}", stream.name());
-    let (clock, handle) = (stream.clock(), runtime.clone());
+    let clock = stream.clock();
+    // Timers of its own: those of the server's runtime panic in a thread that outlives it by a picture.
+    let own = Builder::new_current_thread().enable_time().build();
+    let runtime = own.map_err(|error| format!("no timers for the encoder: {error}"))?;
     let work = move || {
         let mut job = match Job::new(encoding, clock) {
             Ok(job) => job,
             Err(error) => return writer.fail(error),
         };
-        if let Err(reason) = handle.block_on(job.run(input, &writer)) {
+        if let Err(reason) = runtime.block_on(job.run(input, &writer)) {
             tracing::warn!("encoder stopped: {reason}");
             writer.fail(reason);
         }

@@ -48,7 +48,7 @@ impl Derive for Deriver {
         let fail = |reason: String| DeriveError { key: key.clone(), reason };
         if *key == H264 {
             let encoding = self.config.encoding(stream.name());
-            return encode::start(stream, encoding, writer, &self.runtime).map_err(fail);
+            return encode::start(stream, encoding, writer).map_err(fail);
         }
         let packager = package::Packager::for_key(key).ok_or_else(|| fail("no such rendition".to_owned()))?;
         package::start(stream, packager, writer, &self.runtime).map_err(|error| fail(error.reason))

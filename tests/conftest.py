@@ -1,0 +1,139 @@
+"""What the system tests share: the binary, servers in directories of their own, the machine's addresses."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "lib"))
+
+from server import Process, Server  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+#: A port that the system chooses.
+ANY_PORT = "127.0.0.1:0"
+
+ServerFactory = Callable[..., Server]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test has a limit: what hangs fails."""
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(60))
+
+
+@pytest.fixture(scope="session")
+def binary() -> Path:
+    """The binary under test."""
+    path = Path(os.environ.get("CAMHERD_BINARY", ROOT / "target/debug/camherd")).resolve()
+    assert path.is_file(), f"{path} is missing: build it, or name another one in CAMHERD_BINARY"
+    return path
+
+
+class Processes:
+    """Starts processes, and sees to it that they end well."""
+
+    def __init__(self, binary: Path, directory: Path) -> None:
+        self.binary, self.directory = binary, directory
+        self._started: list[Process] = []
+
+    def serve(self, *arguments: str, **options: Any) -> Server:
+        """A server on a free port of 127.0.0.1, unless ``--http-listen`` is among the arguments."""
+        listen = [] if "--http-listen" in arguments else ["--http-listen", ANY_PORT]
+        return self.start(Server, "serve", *listen, *arguments, **options)
+
+    def start(self, kind: type[Process], *arguments: str, directory: Path | None = None, **options: Any) -> Any:
+        """Any command of the binary."""
+        process = kind(self.binary, directory or self.directory, list(arguments), **options)
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Ends all; fails for one that died, panicked or does not end when asked."""
+        problems = []
+        for process in reversed(self._started):
+            # An end that a test has brought about, and looked at, has a return code already.
+            ended_before = process.returncode
+            try:
+                status = process.stop() if ended_before is None else 0
+                assert status == 0, f"exit status {status} after SIGTERM\n{process.log}"
+                process.assert_healthy()
+            except AssertionError as problem:
+                problems.append(str(problem))
+            finally:
+                process.kill()
+        assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def processes(binary: Path, tmp_path: Path) -> Iterator[Processes]:
+    """Starts processes of the binary in the test's own directory."""
+    processes = Processes(binary, tmp_path)
+    yield processes
+    processes.end()
+
+
+@pytest.fixture
+def serve(processes: Processes) -> ServerFactory:
+    """Starts servers: ``serve("--stall-timeout", "1s")``."""
+    return processes.serve
+
+
+@pytest.fixture
+def server(serve: ServerFactory) -> Server:
+    """A server with the default settings, on a free port."""
+    return serve()
+
+
+@pytest.fixture(scope="module")
+def shared_server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for all tests of a module that use streams of their own; it must outlive them."""
+    processes = Processes(binary, tmp_path_factory.mktemp("shared"))
+    server = processes.serve()
+    yield server
+    died = server.returncode
+    processes.end()
+    assert died is None, f"the server died with {died}\n{server.log}"
+
+
+@pytest.fixture(scope="session")
+def own_address() -> Iterator[str]:
+    """An IPv4 address of this machine that is not loopback, as if a camera came from the network.
+
+    A machine without one gets a dummy interface for the time of the tests, which takes root.
+    """
+    names = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=False).stdout.split()
+    for name in names:
+        if "." in name and not name.startswith("127."):
+            yield name
+            return
+    address, interface = "192.0.2.77", "camherd-test"
+    commands = [
+        ["ip", "link", "add", interface, "type", "dummy"],
+        ["ip", "address", "add", f"{address}/32", "dev", interface],
+        ["ip", "link", "set", interface, "up"],
+    ]
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.fail(
+                "this machine has no address but loopback, and no dummy interface can be made "
+                f"({' '.join(command)}: {done.stderr.strip()}): connect it to a network or run the tests as root"
+            )
+    yield address
+    subprocess.run(["ip", "link", "delete", interface], check=False)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
