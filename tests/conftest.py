@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
+from browser import Browser  # noqa: E402
 from server import Process, Server  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -137,3 +139,22 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser, for the tests of a module; use ``browser``."""
+    with sync_playwright() as playwright:
+        browser = Browser(playwright)
+        yield browser
+        browser.end()
+
+
+@pytest.fixture
+def browser(chromium: Browser, processes: Processes) -> Iterator[Browser]:
+    """A real browser without a page; at the end it fails for what its pages complained about.
+
+    Its pages close before the servers of the test end.
+    """
+    yield chromium
+    chromium.close_all()

@@ -5,6 +5,7 @@ import threading
 import time
 
 import cv2
+import numpy as np
 import pytest
 
 import jpegs
@@ -177,8 +178,6 @@ def test_opencv_reads_numbers_that_go_up(running):
 
 def test_colours_survive(server):
     """Red stays red on the way through the server, as JPEG and as H.264."""
-    import numpy as np
-
     red = np.zeros((240, 320, 3), np.uint8)
     red[:, :] = (20, 30, 220)
     jpeg = cv2.imencode(".jpg", red)[1].tobytes()

@@ -62,7 +62,7 @@ def test_slow_jpeg_viewer_harms_nobody_and_resumes_at_the_newest(server):
 
 
 def test_slow_mp4_viewer_resumes_at_a_keyframe(serve):
-    server = serve("--h264-bitrate", "20M")
+    server = serve("--h264-bitrate", "8M")
     rough = [jpegs.picture(number, (640, 480), noise=200) for number in range(20)]
     with (
         RunningCamera(server, "door", fps=15, draw=lambda number: rough[number % 20]),

@@ -1,12 +1,13 @@
 //! The peer for transcoding: `ffmpeg` as the old system ran it, fed at the same pace with the same pictures.
 
 use crate::clock;
-use crate::error::{Doing, Error};
+use crate::error::{Doing, Error, protocol};
 use crate::frames::{CYCLE, Frames};
 use crate::proc;
 use crate::ts::Recording;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How ffmpeg is given the JPEGs.
@@ -29,37 +30,61 @@ pub struct Run {
     /// CPU time in the measured time, in nanoseconds.
     pub cpu_ns: u64,
     /// From the start of the process to the first video packet, in nanoseconds.
-    pub first_ns: Option<u64>,
+    pub first_ns: u64,
 }
 
-/// Feeds ffmpeg at `fps` for `warm_up` and then for the measured `time`.
+/// How long ffmpeg may look at its input before it begins: the old command line reads five megabytes of pictures first,
+/// which takes five to seven seconds.
+const BEGIN: Duration = Duration::from_secs(20);
+
+/// Feeds ffmpeg at `fps`; measures for `time` from `warm_up` after its first output, when it has caught up with what
+/// came while it looked at its input.
 pub fn run(input: Input, frames: &Frames, fps: u32, warm_up: Duration, time: Duration) -> Result<Run, Error> {
     let begin = clock::now();
     let mut child = spawn(input)?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let (from, to) = (begin + clock::ns(warm_up), begin + clock::ns(warm_up + time));
     let pid = child.id();
-    let (sent, recording, cpu) = std::thread::scope(|scope| {
-        let reader = scope.spawn(|| stdout.map_or(Ok(Recording::default()), record));
-        // One frame interval past the window, so that a transcoder that waits for the next frame is not cut short.
-        let end = to + 1_000_000_000 / u64::from(fps);
+    let (first, end) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+    let (sent, recording, measured) = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| stdout.map_or(Ok(Recording::default()), |pipe| record(pipe, &first)));
         let writer =
-            scope.spawn(move || stdin.map_or(Ok(Vec::new()), |pipe| feed(pipe, input, frames, fps, end)));
-        clock::sleep_until(from);
-        let before = proc::cpu_ns(pid);
-        clock::sleep_until(to);
-        let cpu = proc::cpu_ns(pid).and_then(|after| Ok(after.saturating_sub(before?)));
-        (writer.join(), reader.join(), cpu)
+            scope.spawn(|| stdin.map_or(Ok(Vec::new()), |pipe| feed(pipe, input, frames, fps, &end)));
+        let measured = wait_for(&first).and_then(|()| measure(pid, warm_up, time));
+        // One frame interval past the window, so that a transcoder that waits for the next frame is not cut short.
+        end.store(clock::now() + 1_000_000_000 / u64::from(fps), Ordering::Relaxed);
+        (writer.join(), reader.join(), measured)
     });
     let mut guard = Ended(child);
     let status = guard.0.wait().doing(|| "wait for ffmpeg".into())?;
     if !status.success() {
-        return Err(crate::error::protocol("ffmpeg", format!("transcoding ended with {status}")));
+        return Err(protocol("ffmpeg", format!("transcoding ended with {status}")));
     }
     let sent = sent.map_err(|_| Error::Panicked("ffmpeg's writer"))??;
     let recording = recording.map_err(|_| Error::Panicked("ffmpeg's reader"))??;
-    let first_ns = recording.units.first().map(|unit| unit.first - begin);
-    Ok(Run { sent, recording, window: (from, to), cpu_ns: cpu?, first_ns })
+    let (window, cpu_ns) = measured?;
+    let first_ns = first.into_inner() - begin;
+    Ok(Run { sent, recording, window, cpu_ns, first_ns })
+}
+
+/// Waits until the moment of the first output is there.
+fn wait_for(first: &AtomicU64) -> Result<(), Error> {
+    let end = clock::after(BEGIN);
+    while first.load(Ordering::Relaxed) == 0 {
+        if clock::now() > end {
+            return Err(Error::Timeout { peer: "ffmpeg", what: "output", seconds: BEGIN.as_secs() });
+        }
+        clock::sleep_until(clock::after(Duration::from_millis(5)));
+    }
+    Ok(())
+}
+
+/// The measured time, from and to, and the CPU time that the process used in it.
+fn measure(pid: u32, warm_up: Duration, time: Duration) -> Result<((u64, u64), u64), Error> {
+    clock::sleep_until(clock::after(warm_up));
+    let (from, before) = (clock::now(), proc::cpu_ns(pid)?);
+    clock::sleep_until(from + clock::ns(time));
+    let after = proc::cpu_ns(pid)?;
+    Ok(((from, clock::now()), after.saturating_sub(before)))
 }
 
 /// Kills the process when waiting for it failed.
@@ -85,13 +110,19 @@ fn spawn(input: Input) -> Result<Child, Error> {
 }
 
 /// Writes frames at absolute times until `end`; gives when each one's writing began.
-fn feed(mut pipe: ChildStdin, input: Input, frames: &Frames, fps: u32, end: u64) -> Result<Vec<u64>, Error> {
+fn feed(
+    mut pipe: ChildStdin,
+    input: Input,
+    frames: &Frames,
+    fps: u32,
+    end: &AtomicU64,
+) -> Result<Vec<u64>, Error> {
     let messages: Vec<Vec<u8>> = frames.jpegs.iter().map(|jpeg| message(input, jpeg)).collect();
     let (begin, step) = (clock::now(), 1_000_000_000 / u64::from(fps));
     let mut sent = Vec::new();
     for seq in 0.. {
         let at = begin + seq * step;
-        if at > end {
+        if at > end.load(Ordering::Relaxed) {
             break;
         }
         clock::sleep_until(at);
@@ -109,7 +140,7 @@ fn message(input: Input, jpeg: &[u8]) -> Vec<u8> {
     [head.as_bytes(), jpeg, b"\r\n"].concat()
 }
 
-fn record(mut pipe: ChildStdout) -> Result<Recording, Error> {
+fn record(mut pipe: ChildStdout, first: &AtomicU64) -> Result<Recording, Error> {
     let mut recording = Recording::default();
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -117,6 +148,11 @@ fn record(mut pipe: ChildStdout) -> Result<Recording, Error> {
         if n == 0 {
             return Ok(recording);
         }
-        recording.feed(&buffer[..n], clock::now())?;
+        let now = clock::now();
+        recording.feed(&buffer[..n], now)?;
+        if !recording.units.is_empty() {
+            // Only the first one is kept.
+            let _ = first.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::frames::Frames;
 use crate::report::{Report, Row, Target};
 use crate::server::Server;
 use crate::stats::Sorted;
+use std::time::Duration;
 
 /// Frames a second of all cameras whose latency is measured, and of the old system's.
 const FPS: u32 = 30;
@@ -77,9 +78,13 @@ impl Scenario {
 /// Adds a row: figure, unit, camherd's value, the peer's name and value, the target.
 type Add<'a> = dyn FnMut(String, &'static str, f64, Option<(&'static str, f64)>, Target) + 'a;
 
-/// One camera at [`FPS`].
+/// One camera at [`FPS`] that has been running for some frames: who asks for a stream before its camera has sent
+/// anything is rightly refused.
 fn camera(server: &Server, name: &str, frames: &Frames) -> Result<Cameras, Error> {
-    Cameras::start(Config { addr: server.addr(), names: vec![name.to_owned()], fps: FPS }, frames)
+    let cameras =
+        Cameras::start(Config { addr: server.addr(), names: vec![name.to_owned()], fps: FPS }, frames)?;
+    std::thread::sleep(Duration::from_millis(300));
+    Ok(cameras)
 }
 
 /// The path of a camera's multipart stream.

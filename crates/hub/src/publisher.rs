@@ -44,12 +44,15 @@ struct Holder {
 }
 
 impl Control {
+    /// Takes the stream for `owner`. `begin` starts the new run under the same lock, so that of two who
+    /// come at once, who claims last also writes.
     pub(crate) fn claim(
         &self,
         owner: Owner,
         describe: String,
         now: Monotonic,
-    ) -> Result<u64, (Owner, String)> {
+        begin: impl FnOnce() -> Run,
+    ) -> Result<(u64, Run), (Owner, String)> {
         let mut inner = lock(&self.inner);
         if let Some(current) = inner.holder.as_ref().filter(|(holder, _)| *holder != owner) {
             return Err(current.clone());
@@ -57,13 +60,13 @@ impl Control {
         inner.claim += 1;
         inner.holder = Some((owner, describe));
         inner.since = now;
-        let claim = inner.claim;
+        let claimed = (inner.claim, begin());
         let superseded = inner.waker.take();
         drop(inner);
         if let Some(waker) = superseded {
             waker.wake();
         }
-        Ok(claim)
+        Ok(claimed)
     }
 
     fn holds(&self, claim: u64) -> bool {

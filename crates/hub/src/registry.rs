@@ -33,9 +33,21 @@ struct Inner {
 struct Streams {
     by_name: BTreeMap<StreamName, Stream>,
     created: u64,
-    /// Those who wait for a stream to appear: at most one entry a waiting connection, cleared at each
-    /// creation.
-    waiting: Vec<Waker>,
+    /// Those who wait for a stream to appear, each with its ticket; who gives up takes its entry along.
+    waiting: BTreeMap<u64, Waker>,
+    tickets: u64,
+}
+
+/// The place of one who waits.
+struct Ticket<'a> {
+    hub: &'a Hub,
+    number: u64,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        lock(&self.hub.0.streams).waiting.remove(&self.number);
+    }
 }
 
 impl Hub {
@@ -77,7 +89,7 @@ impl Hub {
         streams.by_name.insert(name.clone(), stream.clone());
         let waiting = std::mem::take(&mut streams.waiting);
         drop(streams);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_values().for_each(Waker::wake);
         Ok(stream)
     }
 
@@ -107,21 +119,27 @@ impl Hub {
     /// Waits until `find` finds something; it is asked now and after each creation.
     pub async fn wait_for<T>(&self, mut find: impl FnMut(&Hub) -> Option<T>) -> T {
         let mut seen = None;
+        let number = {
+            let mut streams = lock(&self.0.streams);
+            streams.tickets += 1;
+            streams.tickets
+        };
+        let ticket = Ticket { hub: self, number };
         poll_fn(|cx| {
-            let created = lock(&self.0.streams).created;
-            if seen != Some(created) {
-                seen = Some(created);
-                if let Some(found) = find(self) {
-                    return Poll::Ready(found);
+            loop {
+                let created = lock(&self.0.streams).created;
+                if seen != Some(created) {
+                    seen = Some(created);
+                    if let Some(found) = find(self) {
+                        return Poll::Ready(found);
+                    }
+                }
+                let mut streams = lock(&self.0.streams);
+                if streams.created == created {
+                    streams.waiting.insert(ticket.number, cx.waker().clone());
+                    return Poll::Pending;
                 }
             }
-            let mut streams = lock(&self.0.streams);
-            if streams.created != created {
-                cx.waker().wake_by_ref();
-            } else if !streams.waiting.iter().any(|w| w.will_wake(cx.waker())) {
-                streams.waiting.push(cx.waker().clone());
-            }
-            Poll::Pending
         })
         .await
     }

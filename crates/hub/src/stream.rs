@@ -86,7 +86,7 @@ struct Inner {
     derived: Mutex<BTreeMap<RenditionKey, Arc<Rendition>>>,
     state: Mutex<StreamState>,
     control: Control,
-    stats: Arc<Stats>,
+    stats: Stats,
 }
 
 /// What [`Stream::renditions`] tells of one rendition.
@@ -120,7 +120,7 @@ impl Stream {
             derived: Mutex::new(BTreeMap::new()),
             state: Mutex::new(StreamState::Waiting),
             control: Control::default(),
-            stats: Arc::new(Stats::default()),
+            stats: Stats::default(),
         }))
     }
 
@@ -169,8 +169,8 @@ impl Stream {
     /// [`Busy`] when somebody else publishes.
     pub fn publish(&self, owner: Owner, describe: String) -> Result<Publisher, Busy> {
         let busy = |(_, by)| Busy { stream: self.0.name.to_string(), by };
-        let claim = self.0.control.claim(owner, describe, self.0.clock.now()).map_err(busy)?;
-        let run = self.0.source.begin();
+        let begin = || self.0.source.begin();
+        let (claim, run) = self.0.control.claim(owner, describe, self.0.clock.now(), begin).map_err(busy)?;
         Ok(Publisher::new(self.clone(), claim, run))
     }
 
@@ -249,7 +249,7 @@ impl Stream {
     /// Counts a viewer for as long as the guard lives.
     #[must_use]
     pub fn watch(&self) -> ViewerGuard {
-        ViewerGuard::new(self.0.stats.clone())
+        ViewerGuard::new(self.clone())
     }
 
     pub(crate) fn source(&self) -> &Rendition {

@@ -220,3 +220,24 @@ fn streams_are_bounded_and_only_unheld_ones_are_forgotten() {
     assert_eq!(flag.0.load(std::sync::atomic::Ordering::SeqCst), 1);
     assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
 }
+
+#[test]
+fn a_watched_stream_is_counted_and_not_forgotten() {
+    let (hub, _writers) = hub(2);
+    let stream = hub.get_or_create(&name("a")).unwrap();
+    let (one, two) = (stream.watch(), stream.watch());
+    assert_eq!(stream.stats().viewers, 2);
+    drop((stream, one));
+    assert!(!hub.forget(&name("a")));
+    drop(two);
+    assert!(hub.forget(&name("a")));
+}
+
+#[test]
+fn who_stops_waiting_for_a_stream_leaves_nothing_behind() {
+    let (hub, _writers) = hub(2);
+    for _ in 0..100 {
+        assert!(now(hub.wait_for(|hub| hub.get(&name("c")))).is_none());
+    }
+    assert!(lock(&hub.0.streams).waiting.is_empty());
+}

@@ -7,10 +7,11 @@ use crate::auth::{Decision, Moment};
 use crate::net::websocket::Handshake;
 use axum::Form;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -43,9 +44,42 @@ pub async fn signed_in(
     }
     let page = request.method() == Method::GET && wants_html(request.headers());
     if page && error.status == StatusCode::UNAUTHORIZED {
-        return Redirect::to("/sign-in").into_response();
+        return Redirect::to(&sign_in_address(request.uri())).into_response();
     }
     error.into_response()
+}
+
+/// The sign-in page's address, with the page that was asked for as `next`.
+///
+/// `next` is a path and query and nothing else, so it never leads to another server. It leaves out a token
+/// that was of no use: it would be refused again after the sign-in, and is nobody's business in a history.
+fn sign_in_address(asked: &Uri) -> String {
+    let parameters = asked.query().unwrap_or_default().split('&');
+    let kept: Vec<&str> =
+        parameters.filter(|p| !p.is_empty() && *p != "token" && !p.starts_with("token=")).collect();
+    // Two slashes at the start are the address of another server (RFC 3986, 4.2).
+    let mut next = format!("/{}", asked.path().trim_start_matches('/'));
+    if !kept.is_empty() {
+        next.push('?');
+        next.push_str(&kept.join("&"));
+    }
+    if next == "/" { "/sign-in".to_owned() } else { format!("/sign-in?next={}", percent_encoded(&next)) }
+}
+
+/// A text as a value in a query: all but the unreserved characters and the slash encoded (RFC 3986, 2.1).
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(char::from(byte))
+            }
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
 }
 
 /// The handshake of a page's WebSocket, to refuse it with. A browser shows its pages nothing of an HTTP
@@ -138,4 +172,34 @@ pub async fn sign_out(State(server): State<Arc<Server>>, headers: HeaderMap) -> 
 fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sign_in_leads_back_to_the_page_that_was_asked_for() {
+        let cases = [
+            ("/", "/sign-in"),
+            ("/?token=chd_1", "/sign-in"),
+            ("/mjpeg", "/sign-in?next=/mjpeg"),
+            ("/watch?stream=front-door", "/sign-in?next=/watch%3Fstream%3Dfront-door"),
+            ("/watch?a=1&stream=b%20c&d", "/sign-in?next=/watch%3Fa%3D1%26stream%3Db%2520c%26d"),
+            ("/watch?token=chd_1&stream=door&token", "/sign-in?next=/watch%3Fstream%3Ddoor"),
+            ("/watch?tokens=2", "/sign-in?next=/watch%3Ftokens%3D2"),
+        ];
+        for (asked, expected) in cases {
+            assert_eq!(sign_in_address(&Uri::from_static(asked)), expected, "{asked}");
+        }
+    }
+
+    #[test]
+    fn next_stays_on_this_server() {
+        for asked in ["//example.org/watch", "///example.org", "http://example.org/watch"] {
+            let address = sign_in_address(&Uri::from_static(asked));
+            let next = address.strip_prefix("/sign-in?next=").expect(asked);
+            assert!(next.starts_with('/') && !next.starts_with("//"), "{asked}: {next}");
+        }
+    }
 }

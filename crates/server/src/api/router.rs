@@ -1,10 +1,12 @@
 //! Which address does what.
 
+use super::error::ApiError;
 use super::state::Server;
 use super::watch::{ViewerQuery, default_file};
 use super::{access, cameras, pages, status, watch};
 use axum::Router;
 use axum::extract::{Query, State};
+use axum::http::{StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
@@ -21,7 +23,12 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/static/{*path}", get(pages::file))
         .route("/ws/camera", get(cameras::unnamed))
         .route("/ws/camera/{name}", get(cameras::named));
-    protected().route_layer(signed_in).merge(open).layer(known_host).with_state(server)
+    let routes = protected().route_layer(signed_in).merge(open).fallback(nothing_here);
+    routes.layer(known_host).with_state(server)
+}
+
+async fn nothing_here(uri: Uri) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
 }
 
 /// What asks for a token when the server is reachable from elsewhere.

@@ -12,9 +12,14 @@ use crate::outputs::websocket::{Feed, MAX_FROM_PLAYER, Viewer};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use camherd_hub::{Stream, StreamState};
+use camherd_hub::{Event, RenditionKey, Start, Stream};
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a viewer waits for the first picture of a camera that has connected.
+const FIRST_PICTURE: Duration = Duration::from_secs(2);
 
 /// The query of a viewer's address.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -128,17 +133,22 @@ async fn file(
         let newer_than = query.newer_than.map(|seconds| (seconds * 1e6).round() as i64);
         return Ok(snapshot::respond(&stream, newer_than).await?);
     };
-    require_picture(&stream)?;
+    require_picture(&stream).await?;
     let watching = server.viewers.enter()?.watch(&stream);
     Ok(http::respond(&stream, kind, query.fps, watching, server.shutdown.clone())?)
 }
 
-/// An HTTP client has no way to learn why nothing comes, so it is told before the first byte.
-fn require_picture(stream: &Stream) -> Result<(), ApiError> {
-    let state = stream.state();
-    if state == StreamState::Waiting || stream.newest().is_none() {
-        let message = format!("stream {}: {}", stream.name(), state.reason());
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message));
+/// An HTTP client has no way to learn why nothing comes, so it is told before the first byte. A camera
+/// that has just connected is given a moment to send its first picture.
+async fn require_picture(stream: &Stream) -> Result<(), ApiError> {
+    if stream.newest().is_some() {
+        return Ok(());
     }
-    Ok(())
+    let mut source = stream.subscribe(&RenditionKey::SOURCE, Start::Newest)?;
+    let first = async { while !matches!(source.next().await, Event::Unit(_)) {} };
+    if stream.publisher().is_some() && timeout(FIRST_PICTURE, first).await.is_ok() {
+        return Ok(());
+    }
+    let message = format!("stream {}: {}", stream.name(), stream.state().reason());
+    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message))
 }

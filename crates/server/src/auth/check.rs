@@ -98,6 +98,8 @@ impl Authenticator {
     /// # Errors
     /// When the state cannot be read.
     pub fn new(policy: Policy, store: Arc<Store>) -> Result<Authenticator, StoreError> {
+        // What is about to be read is not news to the first `refresh`, such as a file that was just made.
+        store.changed_elsewhere()?;
         let known = RwLock::new(load(&store)?);
         Ok(Authenticator { policy, store, known, reloading: Mutex::default(), throttle: Mutex::default() })
     }

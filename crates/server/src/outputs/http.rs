@@ -128,9 +128,6 @@ impl http_body::Body for Live {
             if let Some(bytes) = this.ready.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
-            if this.stopping.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(None);
-            }
             match this.subscription.poll_next(cx) {
                 Poll::Ready(Event::Unit(delivery)) => {
                     this.patience = None;
@@ -139,6 +136,7 @@ impl http_body::Body for Live {
                 }
                 Poll::Ready(Event::State(_)) => continue,
                 Poll::Ready(Event::Ended(_)) => return Poll::Ready(None),
+                Poll::Pending if this.stopping.as_mut().poll(cx).is_ready() => return Poll::Ready(None),
                 Poll::Pending => {}
             }
             match this.patience.as_mut().map(|patience| patience.as_mut().poll(cx)) {

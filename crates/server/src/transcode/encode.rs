@@ -41,17 +41,17 @@ const ASSUMED_FPS: f32 = 30.0;
 pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer) -> Result<(), String> {
     let input = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|error| error.reason)?;
     let name = format!("{H264:?} {}", stream.name());
-    let clock = stream.clock();
+    let stream = stream.clone();
     // Timers of its own: those of the server's runtime panic in a thread that outlives it by a picture.
     let own = Builder::new_current_thread().enable_time().build();
     let runtime = own.map_err(|error| format!("no timers for the encoder: {error}"))?;
     let work = move || {
-        let mut job = match Job::new(encoding, clock) {
+        let mut job = match Job::new(encoding, stream) {
             Ok(job) => job,
             Err(error) => return writer.fail(error),
         };
         if let Err(reason) = runtime.block_on(job.run(input, &writer)) {
-            tracing::warn!("encoder stopped: {reason}");
+            tracing::info!("encoder stopped: {reason}");
             writer.fail(reason);
         }
     };
@@ -70,6 +70,7 @@ struct Last {
 
 struct Job {
     encoding: Encoding,
+    stream: Stream,
     clock: Clock,
     decoder: Decoder,
     scaler: Scaler,
@@ -80,14 +81,14 @@ struct Job {
     format: Option<Arc<Format>>,
     last: Option<Last>,
     last_idr: Option<Instant>,
-    broken: u64,
 }
 
 impl Job {
-    fn new(encoding: Encoding, clock: Clock) -> Result<Job, String> {
+    fn new(encoding: Encoding, stream: Stream) -> Result<Job, String> {
         Ok(Job {
             encoding,
-            clock,
+            clock: stream.clock(),
+            stream,
             decoder: Decoder::new().map_err(|error| error.to_string())?,
             scaler: Scaler::new(),
             decoded: Picture::new(16, 16).map_err(|error| error.to_string())?,
@@ -97,7 +98,6 @@ impl Job {
             format: None,
             last: None,
             last_idr: None,
-            broken: 0,
         })
     }
 
@@ -158,10 +158,7 @@ impl Job {
     /// One JPEG in, one access unit out; nothing for a JPEG that is broken inside.
     fn encode(&mut self, source: &Unit, force_idr: bool) -> Result<Option<Unit>, String> {
         if let Err(error) = self.decoder.decode(&source.payload, &mut self.decoded) {
-            self.broken += 1;
-            if self.broken.is_power_of_two() {
-                tracing::warn!(count = self.broken, "a picture cannot be decoded: {error}");
-            }
+            self.stream.count_drop("undecodable", error.to_string());
             return Ok(None);
         }
         let mut stamps = source.stamps;

@@ -36,7 +36,7 @@ pub struct Deriver {
 }
 
 impl Deriver {
-    /// A deriver whose tasks and timers run on `runtime`.
+    /// A deriver whose packagers run on `runtime`; encoders have threads of their own.
     #[must_use]
     pub fn new(config: Arc<Config>, runtime: Handle) -> Deriver {
         Deriver { config, runtime }
