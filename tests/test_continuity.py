@@ -144,6 +144,7 @@ def test_takeover_in_the_middle_of_a_message(server):
         with Camera(server, "door") as new:
             new.send(jpeg)
             assert old.read_close().code == 1008
+            eventually(lambda: server.stream("door")["received"] == 2, "the new one's picture")
             assert server.get("/streams/door/snapshot.jpg").body == jpeg
             assert server.stream("door")["dropped"] == {}
 

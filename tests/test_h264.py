@@ -336,3 +336,41 @@ def test_unknown_stream_is_said_to_programs_and_pages(server):
             page.recv(timeout=5)
         assert closed.value.rcvd.code == 4404 and "nobody" in closed.value.rcvd.reason
 
+
+
+def test_viewer_that_comes_back_gets_live_pictures(serve):
+    """A page that reloads finds the encoder still warm: it must not be served the group of before."""
+    server = serve("--h264-idr-period", "60s")
+    with RunningCamera(server, "door", fps=15, size=(160, 120)) as camera:
+        server.wait_live("door")
+        with open_socket(server, "/ws/viewer") as first:
+            collect(first, lambda got: len(got) >= 45)
+        eventually(lambda: server.stream("door")["viewers"] == 0, "the page is closed")
+        # The encoder lingers, and notices the reader that left with the next picture or two.
+        left_at = camera.sequence
+        eventually(lambda: camera.sequence >= left_at + 5, "a third of a second")
+        with open_socket(server, "/ws/viewer") as again:
+            before = camera.sequence
+            eventually(lambda: again.recv(timeout=5), "a picture")
+            got = 1
+            while camera.sequence < before + 15:
+                again.recv(timeout=5)
+                got += 1
+        # One second of camera: as many pictures, and not the three seconds of before on top.
+        assert got < 25, f"{got} pictures in a second of a camera with 15"
+
+
+@pytest.mark.parametrize(
+    "bitrate",
+    [
+        "50k",
+        "2M",
+        pytest.param("50M", marks=pytest.mark.xfail(strict=True, reason="the encoder refuses what its level lacks")),
+    ],
+)
+def test_every_bitrate_that_can_be_configured_makes_pictures(serve, bitrate):
+    server = serve("--h264-bitrate", bitrate)
+    with RunningCamera(server, "door", fps=15, size=(320, 240)):
+        server.wait_live("door")
+        with open_socket(server, "/ws/viewer") as viewer:
+            assert ts.parse(viewer.recv(timeout=5))[0].random_access

@@ -34,7 +34,9 @@ pub fn cpu_ms_per_frame(frames: &Frames, kind: Kind) -> Result<f64, Error> {
     })
     .map_err(|e| codec(&e))?;
     let mut start = 0;
+    let t0 = clock::now();
     for n in 0..CYCLES * CYCLE {
+        clock::sleep_until(t0 + n as u64 * 33_333_333);
         if n == CYCLE {
             // Of the whole process, in case that the codecs bring threads; nothing else runs in it meanwhile.
             start = clock::process_cpu();

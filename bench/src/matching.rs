@@ -33,7 +33,7 @@ pub fn identify(recording: &Recording) -> Result<Vec<Option<usize>>, Error> {
     let filter = format!("crop={}:{CELL}:0:0,scale={CELLS}:1:flags=area,format=gray", CELLS * CELL);
     let mut child = Command::new("ffmpeg")
         .args(["-v", "error", "-f", "mpegts", "-i", "-", "-map", "0:v", "-vf", &filter])
-        .args(["-fps_mode", "passthrough", "-f", "rawvideo", "-"])
+        .args(["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "rawvideo", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

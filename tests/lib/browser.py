@@ -159,7 +159,7 @@ class Visit:
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self._note(f"console {message.type}: {message.text}")
+            self._note(f"console {message.type}: {message.text} ({message.location.get('url', '')})")
 
     def _address(self, url: str) -> None:
         parts = urlsplit(url)
@@ -242,25 +242,12 @@ class Browser:
         **options: Any,
     ) -> Visit:
         """Opens a page; ``script`` runs before its own, and ``allow`` are patterns of console errors to expect."""
-        visit = self.blank(url, context=context, script=script, allow=allow, **options)
-        visit.goto(url)
-        return visit
-
-    def blank(
-        self,
-        url: str,
-        *,
-        context: BrowserContext | None = None,
-        script: str = "",
-        allow: Iterable[str] = (),
-        **options: Any,
-    ) -> Visit:
-        """A page that has not been opened yet and may only talk to the host of ``url``."""
         page = (context or self.context(**options)).new_page()
         if script:
             page.add_init_script(script)
         visit = Visit(page, urlsplit(url).netloc, allow)
         self._visits.append(visit)
+        visit.goto(url)
         return visit
 
     def close_all(self) -> None:

@@ -69,19 +69,23 @@ impl Control {
         Ok(claimed)
     }
 
-    fn holds(&self, claim: u64) -> bool {
+    /// Does what only the holder may, if `claim` holds the stream: nobody takes it over meanwhile, so that
+    /// the word of one who had it never comes after that of one who has it.
+    fn as_holder(&self, claim: u64, act: impl FnOnce()) {
         let inner = lock(&self.inner);
-        inner.claim == claim && inner.holder.is_some()
+        if inner.claim == claim && inner.holder.is_some() {
+            act();
+        }
     }
 
-    /// Gives the stream up if `claim` holds it.
-    fn release(&self, claim: u64) -> bool {
+    /// Gives the stream up if `claim` holds it, after the last `act` as its holder.
+    fn release(&self, claim: u64, act: impl FnOnce()) {
         let mut inner = lock(&self.inner);
-        if inner.claim != claim || inner.holder.is_none() {
-            return false;
+        if inner.claim == claim && inner.holder.is_some() {
+            act();
+            inner.holder = None;
+            inner.waker = None;
         }
-        inner.holder = None;
-        true
     }
 
     pub(crate) fn describe(&self) -> Option<String> {
@@ -128,17 +132,16 @@ impl Publisher {
         self.stream.counters().unit(received, bytes);
         if !self.live {
             self.live = true;
-            self.stream.set_state(StreamState::Live);
+            self.stream.control().as_holder(self.claim, || self.stream.set_state(StreamState::Live));
         }
         Ok(())
     }
 
     /// Says that frames have stopped although the connection is there. The next unit ends it.
     pub fn stalled(&mut self, reason: &str) {
-        if self.stream.control().holds(self.claim) {
-            self.live = false;
-            self.stream.set_state(StreamState::Offline(Arc::from(reason)));
-        }
+        self.live = false;
+        let offline = StreamState::Offline(Arc::from(reason));
+        self.stream.control().as_holder(self.claim, || self.stream.set_state(offline));
     }
 
     /// Whether the last word was a unit, not a stall.
@@ -169,8 +172,10 @@ impl Publisher {
 impl Drop for Publisher {
     fn drop(&mut self) {
         self.stream.source().end(self.run, None);
-        if self.stream.control().release(self.claim) && self.stream.state() != StreamState::Waiting {
-            self.stream.set_state(StreamState::Offline(self.reason.clone()));
-        }
+        self.stream.control().release(self.claim, || {
+            if self.stream.state() != StreamState::Waiting {
+                self.stream.set_state(StreamState::Offline(self.reason.clone()));
+            }
+        });
     }
 }

@@ -162,6 +162,10 @@ impl Rendition {
             }
             inner.keyframe_wanted &= !unit.keyframe;
             inner.ring.push(unit);
+            if inner.readers.count() == 0 {
+                // Half a second of each of a thousand cameras that nobody watches is a gigabyte.
+                inner.ring.keep_newest_group();
+            }
             inner.readers.take_waiting()
         };
         waiting.into_iter().for_each(Waker::wake);

@@ -96,6 +96,13 @@ impl Ring {
         self.key = None;
     }
 
+    /// Forgets what nobody who joins would take: all before the newest keyframe.
+    pub(crate) fn keep_newest_group(&mut self) {
+        while self.key.is_some_and(|key| self.first < key) {
+            self.pop_front();
+        }
+    }
+
     fn pop_front(&mut self) {
         if let Some(gone) = self.units.pop_front() {
             self.bytes -= gone.payload.len();

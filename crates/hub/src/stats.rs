@@ -112,7 +112,7 @@ fn rates(recent: &VecDeque<(Monotonic, usize)>, now: Monotonic) -> (f64, f64) {
     let mean = span / intervals as f64;
     let idle = (now.since(*last).as_secs_f64() - mean).max(0.0);
     let span = (span + idle).max(1e-6);
-    let bits: usize = recent.iter().skip(1).map(|(_, bytes)| bytes * 8).sum();
+    let bits: u64 = recent.iter().skip(1).map(|(_, bytes)| *bytes as u64 * 8).sum();
     (intervals as f64 / span, bits as f64 / span)
 }
 

@@ -110,3 +110,20 @@ fn a_takeover_never_interleaves_two_cameras() {
         assert_eq!(seen.last(), Some(&9), "{seen:?}");
     });
 }
+
+/// A camera comes back while its old connection ends: the stream is live, whoever was faster.
+#[test]
+fn the_end_of_an_old_connection_does_not_take_a_new_one_offline() {
+    loom::model(|| {
+        let (stream, _) = stream();
+        let mut old = stream.publish(Owner("o".into()), String::new()).unwrap();
+        old.push(unit(1, true)).unwrap();
+        let ending = thread::spawn(move || old.end("gone"));
+        let mut new = stream.publish(Owner("o".into()), String::new()).unwrap();
+        new.push(unit(2, true)).unwrap();
+        ending.join().unwrap();
+        assert!(stream.state().is_live(), "{:?}", stream.state());
+        drop(new);
+        assert!(!stream.state().is_live());
+    });
+}

@@ -241,3 +241,24 @@ fn who_stops_waiting_for_a_stream_leaves_nothing_behind() {
     }
     assert!(lock(&hub.0.streams).waiting.is_empty());
 }
+
+#[test]
+fn a_stream_that_nobody_reads_holds_no_more_than_a_joiner_takes() {
+    let (hub, _writers) = hub(1);
+    let stream = hub.get_or_create(&name("a")).unwrap();
+    let mut camera = stream.publish(owner("a"), "a".to_owned()).unwrap();
+    let held = || stream.renditions()[0].held_bytes;
+    for number in 0..5 {
+        camera.push(unit(number, true)).unwrap();
+        assert_eq!(held(), 1);
+    }
+    let mut viewer = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).unwrap();
+    for number in 5..8 {
+        camera.push(unit(number, true)).unwrap();
+    }
+    assert_eq!(held(), 4, "what a reader may still take is held");
+    assert_eq!(events(&mut viewer), ["live", "7"], "who has not begun begins at the newest");
+    drop(viewer);
+    camera.push(unit(8, false)).unwrap();
+    assert_eq!(held(), 2, "the newest group stays whole");
+}

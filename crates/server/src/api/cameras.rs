@@ -5,7 +5,6 @@ use super::access::close_at_once;
 use super::error::ApiError;
 use super::state::Server;
 use crate::auth::{Decision, Moment};
-use crate::net::server::Place;
 use crate::net::websocket::{Handshake, close};
 use crate::sources::{naming, websocket};
 use axum::extract::{ConnectInfo, Path, Query, Request, State};
@@ -76,7 +75,7 @@ fn admit(server: &Arc<Server>, peer: SocketAddr, name: Option<&str>, mut request
             return close_at_once(handshake, close::TRY_LATER, reason);
         }
     };
-    publish(server, peer, &stream, owner, handshake, request)
+    publish(server, peer, &stream, owner, handshake)
 }
 
 fn stream_for(
@@ -98,7 +97,6 @@ fn publish(
     stream: &Stream,
     owner: Owner,
     handshake: Handshake,
-    request: Request,
 ) -> Response {
     let publisher = match stream.publish(owner, peer.ip().to_canonical().to_string()) {
         Ok(publisher) => publisher,
@@ -109,9 +107,9 @@ fn publish(
         }
     };
     let (response, socket) = handshake.accept(MAX_JPEG);
-    let (server, place) = (server.clone(), request.extensions().get::<Place>().cloned());
+    let server = server.clone();
     tokio::spawn(async move {
-        let _held = (place, server.cameras.enter());
+        let _counted = server.cameras.enter();
         let Ok(socket) = socket.await else { return };
         tracing::info!(stream = %publisher.stream().name(), %peer, "camera connected");
         let stall = server.config.stall_timeout;

@@ -3,7 +3,6 @@
 use super::access::{close_at_once, page_handshake};
 use super::error::ApiError;
 use super::state::Server;
-use crate::net::server::Place;
 use crate::net::websocket::{Handshake, close};
 use crate::outputs::http::{self, Kind};
 use crate::outputs::pick::{PickError, default_stream, pick};
@@ -71,9 +70,8 @@ fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, mut request: Re
         Err(error) => return ApiError::from(error).into_response(),
     };
     let (response, socket) = handshake.accept(MAX_FROM_PLAYER);
-    let (server, place) = (server.clone(), request.extensions().get::<Place>().cloned());
+    let server = server.clone();
     tokio::spawn(async move {
-        let _held = place;
         let Ok(socket) = socket.await else { return };
         let mut viewer = Viewer::new(socket, feed, server.hub.clock());
         let default =

@@ -31,18 +31,18 @@ pub(super) async fn run(server: Arc<Server>) {
 /// Forgets each stream that is in no configuration, has not been live for `forget_after`, and that nobody
 /// holds.
 fn forget_streams(server: &Server, silent: &mut HashMap<StreamName, Instant>) {
-    let streams = server.hub.streams();
-    silent.retain(|name, _| streams.iter().any(|stream| stream.name() == name));
     let mut old = Vec::new();
-    for stream in streams {
-        if stream.state().is_live() || server.config.streams.contains_key(stream.name()) {
-            silent.remove(stream.name());
+    let mut before = std::mem::take(silent);
+    for stream in server.hub.streams() {
+        let name = stream.name();
+        if stream.state().is_live() || server.config.streams.contains_key(name) {
             continue;
         }
-        let since = *silent.entry(stream.name().clone()).or_insert_with(Instant::now);
+        let (name, since) = before.remove_entry(name).unwrap_or_else(|| (name.clone(), Instant::now()));
         if since.elapsed() >= server.config.forget_after {
-            old.push(stream.name().clone());
+            old.push(name.clone());
         }
+        silent.insert(name, since);
     }
     for name in old {
         if server.hub.forget(&name) {

@@ -11,6 +11,8 @@ pub(super) fn start() {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // It would be said by `eprintln!`, which panics when standard error is gone, in whatever task logs.
+        .log_internal_errors(false)
         .init();
     if let Some(complaint) = complaint {
         tracing::warn!("{complaint}");

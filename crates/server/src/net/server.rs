@@ -6,9 +6,10 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,6 +25,9 @@ const BUFFER: usize = 16 * 1024;
 
 /// Pause after the system refused a connection (no file descriptors left), so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What repeats with every connection is logged once in this time: anybody can open connections.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// Sent instead of an answer when there are too many connections.
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
@@ -51,7 +55,27 @@ pub async fn run(listeners: Vec<TcpListener>, router: Router, max_connections: u
     }
 }
 
+/// Lets one line through in [`LOG_EVERY`], and counts those that it stands for.
+#[derive(Default)]
+struct Quiet {
+    last: Option<Instant>,
+    count: u64,
+}
+
+impl Quiet {
+    /// How many there were since the last line, if it is time for one.
+    fn due(&mut self, now: Instant) -> Option<u64> {
+        self.count += 1;
+        if self.last.is_some_and(|last| now.duration_since(last) < LOG_EVERY) {
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.count))
+    }
+}
+
 async fn accept(listener: TcpListener, router: Router, room: Arc<Semaphore>, shutdown: Shutdown) {
+    let (mut failed, mut full) = (Quiet::default(), Quiet::default());
     loop {
         let accepted = tokio::select! {
             () = shutdown.wait() => return,
@@ -59,8 +83,14 @@ async fn accept(listener: TcpListener, router: Router, room: Arc<Semaphore>, shu
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
+            // The peer's doing, not a lack here: the next one must not wait for it.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {
+                continue;
+            }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if let Some(count) = failed.due(Instant::now()) {
+                    tracing::warn!(%error, count, "cannot accept a connection");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -71,7 +101,9 @@ async fn accept(listener: TcpListener, router: Router, room: Arc<Semaphore>, shu
                 tokio::spawn(serve(stream, peer, router.clone(), place, shutdown.clone()));
             }
             Err(_) => {
-                tracing::warn!(%peer, "refused: http.max_connections is reached");
+                if let Some(count) = full.due(Instant::now()) {
+                    tracing::warn!(%peer, count, "refused: http.max_connections is reached");
+                }
                 tokio::spawn(refuse(stream));
             }
         }
@@ -108,5 +140,20 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
     };
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_repeats_is_logged_once_in_a_while_with_its_count() {
+        let (mut quiet, start) = (Quiet::default(), Instant::now());
+        assert_eq!(quiet.due(start), Some(1));
+        for _ in 0..1000 {
+            assert_eq!(quiet.due(start + LOG_EVERY / 2), None);
+        }
+        assert_eq!(quiet.due(start + LOG_EVERY), Some(1001));
     }
 }

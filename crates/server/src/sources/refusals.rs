@@ -8,6 +8,15 @@ use std::time::{Duration, Instant};
 /// Entries kept, newest last. Enough for a room of misconfigured cameras, nothing for an attacker to fill.
 const MAX_ENTRIES: usize = 64;
 
+/// Longest name kept, in characters: what is no stream name may be as long as a request's head.
+const MAX_NAME: usize = camherd_media::ids::MAX_STREAM_NAME;
+
+/// Longest reason kept, in characters: it may quote what was asked for.
+const MAX_REASON: usize = 400;
+
+/// News logged in [`LOG_EVERY`]: a room of cameras, but not each name that an attacker thinks of.
+const MAX_LINES: u32 = 64;
+
 /// A refusal that repeats is logged once in this time: a device tries again every 5 s, for ever.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 
@@ -29,14 +38,36 @@ pub struct Refusal {
 
 /// The cameras that were refused lately.
 #[derive(Debug, Default)]
-pub struct Refusals(Mutex<VecDeque<Refusal>>);
+pub struct Refusals(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    entries: VecDeque<Refusal>,
+    /// When the first of `lines` was logged.
+    since: Option<Instant>,
+    lines: u32,
+}
+
+impl Noted {
+    /// Whether there is room in the log for one more line.
+    fn may_log(&mut self, now: Instant) -> bool {
+        if self.since.is_none_or(|since| now.duration_since(since) >= LOG_EVERY) {
+            (self.since, self.lines) = (Some(now), 0);
+        }
+        self.lines = self.lines.saturating_add(1);
+        self.lines <= MAX_LINES
+    }
+}
 
 impl Refusals {
     /// Notes a refusal, and logs it if it is news.
     pub fn note(&self, address: IpAddr, stream: &str, reason: &str) {
         let address = address.to_canonical();
         let now = Instant::now();
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stream: String = stream.chars().take(MAX_NAME).collect();
+        let reason: String = reason.chars().take(MAX_REASON).collect();
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = &mut noted.entries;
         let known =
             entries.iter().position(|e| e.address == address && e.stream == stream && e.reason == reason);
         let entry = match known.and_then(|at| entries.remove(at)) {
@@ -51,26 +82,27 @@ impl Refusals {
             }
             None => Refusal {
                 address,
-                stream: stream.to_owned(),
-                reason: reason.to_owned(),
+                stream,
+                reason,
                 count: 1,
                 last: now,
                 logged: now,
             },
         };
-        if entry.logged == now {
-            tracing::warn!(%address, stream, "camera refused: {reason}");
-        }
         if entries.len() == MAX_ENTRIES {
             entries.pop_front();
         }
+        let news = (entry.logged == now).then(|| entry.clone());
         entries.push_back(entry);
+        if let Some(Refusal { stream, reason, .. }) = news.filter(|_| noted.may_log(now)) {
+            tracing::warn!(%address, stream, "camera refused: {reason}");
+        }
     }
 
     /// The entries, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Refusal> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entries.iter().cloned().collect()
     }
 }
 
@@ -91,5 +123,17 @@ mod tests {
         }
         assert_eq!(refusals.list().len(), MAX_ENTRIES);
         assert_eq!(refusals.list()[MAX_ENTRIES - 1].address, IpAddr::from([10, 0, 1, 199]));
+    }
+
+    #[test]
+    fn names_and_the_log_are_bounded() {
+        let refusals = Refusals::default();
+        let long = "ü".repeat(10_000);
+        refusals.note("10.0.0.9".parse().unwrap(), &long, &long);
+        let noted = &refusals.list()[0];
+        assert_eq!((noted.stream.chars().count(), noted.reason.chars().count()), (MAX_NAME, MAX_REASON));
+        let (mut noted, now) = (Noted::default(), Instant::now());
+        assert_eq!((0..1000).filter(|_| noted.may_log(now)).count(), MAX_LINES as usize);
+        assert!(noted.may_log(now + LOG_EVERY));
     }
 }

@@ -1,6 +1,7 @@
 //! JPEG to H.264: one thread per stream that decodes and encodes while somebody wants H.264.
 
-use super::{H264, LINGER};
+use super::H264;
+use super::demand::{Demand, Wish};
 use crate::config::Encoding;
 use bytes::Bytes;
 use camherd_codec::h264::{self, Encoded, Encoder};
@@ -103,15 +104,15 @@ impl Job {
 
     /// Encodes until nobody reads.
     async fn run(&mut self, mut input: Subscription, writer: &Writer) -> Result<(), String> {
-        let mut unread_until: Option<Instant> = None;
+        let mut demand = Demand::default();
         let mut idr_due: Option<Instant> = None;
         loop {
             let event = tokio::select! {
                 event = input.next() => event,
-                wish = writer.keyframe_wanted(), if unread_until.is_none() && idr_due.is_none() => {
+                wish = demand.next(writer), if idr_due.is_none() => {
                     match wish {
-                        Ok(()) => idr_due = Some(self.idr_allowed_at()),
-                        Err(_) => unread_until = Some(Instant::now() + LINGER),
+                        Wish::Keyframe => idr_due = Some(self.idr_allowed_at()),
+                        Wish::End => return Ok(()),
                     }
                     continue;
                 }
@@ -122,13 +123,6 @@ impl Job {
                     {
                         return Ok(());
                     }
-                    continue;
-                }
-                () = until(unread_until) => {
-                    if writer.retire() {
-                        return Ok(());
-                    }
-                    unread_until = None;
                     continue;
                 }
             };

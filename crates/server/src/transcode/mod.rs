@@ -3,6 +3,7 @@
 //! [`Deriver`] is what the hub asks when somebody wants a rendition that nobody writes yet. Each runs only
 //! while it is read, plus [`LINGER`].
 
+mod demand;
 mod encode;
 mod package;
 

@@ -1,11 +1,11 @@
 //! Packaging, once for all viewers of a rendition.
 
-use super::{BOUNDARY, H264, H264_FMP4, H264_TS, JPEG_MULTIPART, LINGER};
+use super::demand::{Demand, Wish};
+use super::{BOUNDARY, H264, H264_FMP4, H264_TS, JPEG_MULTIPART};
 use camherd_hub::{Clock, DeriveError, Event, RenditionKey, Start, Stream, Subscription, Writer};
 use camherd_media::container::{Fmp4Muxer, Multipart, MuxError, TsMuxer, WallClock};
 use camherd_media::unit::Unit;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 /// One kind of packaging and its state.
 pub(super) enum Packager {
@@ -59,22 +59,15 @@ pub(super) fn start(
 }
 
 async fn run(mut input: Subscription, mut packager: Packager, clock: Clock, writer: Writer) {
-    let mut unread_until: Option<Instant> = None;
+    let mut demand = Demand::default();
     loop {
         let event = tokio::select! {
             event = input.next() => event,
-            wish = writer.keyframe_wanted(), if unread_until.is_none() => {
+            wish = demand.next(&writer) => {
                 match wish {
-                    Ok(()) => input.request_keyframe(),
-                    Err(_) => unread_until = Some(Instant::now() + LINGER),
+                    Wish::Keyframe => input.request_keyframe(),
+                    Wish::End => return,
                 }
-                continue;
-            }
-            () = linger(unread_until) => {
-                if writer.retire() {
-                    return;
-                }
-                unread_until = None;
                 continue;
             }
         };
@@ -93,12 +86,5 @@ async fn run(mut input: Subscription, mut packager: Packager, clock: Clock, writ
             Event::State(_) => {}
             Event::Ended(reason) => return writer.fail(&*reason),
         }
-    }
-}
-
-async fn linger(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
     }
 }
