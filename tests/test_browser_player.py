@@ -120,7 +120,7 @@ def test_player_survives_a_camera_restart_and_a_new_size(server, browser):
         newest = visit.picture()
         assert visit.picture(after=newest.sequence).age_ms < FRESH_MS
         eventually(lambda: visit.stats()["width"] == 480, "the player's numbers")
-        eventually(lambda: "480 × 360" in visit.text("dl.numbers"), "the size on the page")
+        eventually(lambda: "480 × 360" in visit.text('section[aria-label="What you see"]'), "the size on the page")
     visit.assert_not_reloaded()
     assert visit.stats()["mode"] == "mse"
 

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 import jpegs
 from camera import Camera, RunningCamera, open_socket
-from server import Process, clean_environment
+from server import clean_environment
 from wait import eventually
 from websocket import RawWebSocket, connect
 
@@ -149,19 +149,24 @@ def test_mistakes_elsewhere(binary, tmp_path):
 
 
 def test_flag_beats_variable_beats_file(serve, tmp_path):
-    (tmp_path / "camherd.yaml").write_text("default_stream: from-file\nlimits: {viewers: 7}\n")
-    server = serve()
-    assert server.status()["default_stream"] is None, "it is configured, but its camera has never come"
-    with Camera(server, "from-file") as camera:
-        camera.send()
-        server.wait_live("from-file")
-        assert server.status()["default_stream"] == "from-file"
-    for env, flags, expected in [
-        ({"CAMHERD_STREAMS": "b"}, [], ["b"]),
-        ({"CAMHERD_STREAMS": "b"}, ["--streams", "c"], ["c"]),
-    ]:
-        names = list(serve(*flags, env=env).streams())
-        assert set(expected) <= set(names)
+    (tmp_path / "camherd.yaml").write_text("default_stream: a\nstreams: {a: , b: , c: }\n")
+    variable, flag = {"CAMHERD_DEFAULT_STREAM": "b"}, ["--default-stream", "c"]
+    assert serve().status()["default_stream"] == "a"
+    assert serve(env=variable).status()["default_stream"] == "b"
+    assert serve(*flag, env=variable).status()["default_stream"] == "c"
+
+
+def test_default_stream_whose_camera_has_never_come(serve):
+    server = serve("--default-stream", "porch")
+    with Camera(server, "other") as other, open_socket(server, "/ws/jpeg") as viewer:
+        other.send()
+        server.wait_live("other")
+        assert server.status()["default_stream"] is None
+        assert '"waiting"' in viewer.recv(timeout=5)
+        with Camera(server, "porch") as camera:
+            camera.send()
+            assert viewer.recv(timeout=5) == '{"type":"stream","name":"porch"}'
+            assert server.status()["default_stream"] == "porch"
 
 
 def test_example_configuration_starts(serve, tmp_path):
@@ -218,9 +223,3 @@ def test_greeting_tells_what_to_open(server):
         f"  watch     http://127.0.0.1:{server.port}/",
         f"  cameras   ws://127.0.0.1:{server.port}/ws/camera/NAME",
     ]
-
-
-def test_signal_before_any_connection(processes):
-    server = processes.serve()
-    assert server.stop() == 0
-    assert isinstance(server, Process)

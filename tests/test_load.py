@@ -167,23 +167,29 @@ async def visit(url: str, chance: random.Random) -> None:
         await socket_.close()
 
 
-async def visitor(server, chance: random.Random, until: float, visits: list[int]) -> None:
-    """One after the other, until the time is over."""
+class Visits:
+    """What has become of all visits."""
+
+    def __init__(self) -> None:
+        self.good = 0
+        self.errors: list[str] = []
+
+
+async def visitor(server, chance: random.Random, until: float, visits: Visits) -> None:
+    """One visit after the other, until the time is over."""
     while time.monotonic() < until:
         try:
             await visit(server.ws + chance.choice(TARGETS), chance)
-            visits[0] += 1
+            visits.good += 1
         except (WebSocketException, OSError) as error:
-            visits[1] += 1
-            visits.append(repr(error))  # type: ignore[arg-type]
+            visits.errors.append(repr(error))
 
 
-async def crowd(server, camera: RunningCamera) -> list[int]:
-    """The number of good visits and of failed ones, and their errors."""
-    visits = [0, 0]
+async def crowd(server, camera: RunningCamera) -> Visits:
+    """Visitors, while the camera reconnects about once a second."""
+    visits = Visits()
     until = time.monotonic() + CROWD_TIME
-    seeds = range(CROWD)
-    tasks = [asyncio.create_task(visitor(server, random.Random(seed), until, visits)) for seed in seeds]
+    tasks = [asyncio.create_task(visitor(server, random.Random(seed), until, visits)) for seed in range(CROWD)]
     while time.monotonic() < until:
         await asyncio.sleep(1.0)
         await asyncio.to_thread(camera.stop)
@@ -198,7 +204,7 @@ def test_two_hundred_viewers_come_and_go_while_the_camera_reconnects(server):
         server.wait_live("door")
         before = server.resident_mib()
         visits = asyncio.run(crowd(server, camera))
-        assert visits[0] > CROWD and visits[1] == 0, visits[:5]
+        assert visits.good > CROWD and visits.errors == [], visits.errors[:5]
         after = server.resident_mib()
         eventually(lambda: server.status()["viewer_clients"] == 0, "all viewers are gone", 20)
         server.wait_live("door")

@@ -20,6 +20,9 @@ usage: camherd-bench --camherd BINARY [options] [scenario...]
 scenarios (default all): transcode first memory fanout stalled idle
 ";
 
+/// Seconds of each measurement below which there is not enough for a record anyway.
+const QUICK_BELOW: u64 = 4;
+
 /// The parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Args {
@@ -35,6 +38,13 @@ pub struct Args {
     pub strict: bool,
     /// What to measure, in this order.
     pub scenarios: Vec<Scenario>,
+}
+
+impl Args {
+    /// Whether this is only a look, in which rounds are saved, too.
+    pub fn is_quick(&self) -> bool {
+        self.seconds < QUICK_BELOW
+    }
 }
 
 /// What the command line asks for.

@@ -10,15 +10,24 @@ use camherd_codec::picture::Picture;
 use camherd_media::time::MediaTime;
 use std::time::Duration;
 
-/// Cycles of pictures: the first one warms caches and rate control, the others are measured.
-const CYCLES: usize = 3;
+/// How the frames come.
+#[derive(Clone, Copy)]
+pub enum Pace {
+    /// One at once after the other, two cycles of pictures: what the codecs need at least.
+    BackToBack,
+    /// As from a camera, so long: in between, the processor's caches go cold, which alone costs a good part of a
+    /// millisecond a frame. What the server needs beyond this is its own.
+    Live(Duration),
+}
+
 /// The server's defaults: bit rate at 640x480, from which it goes up with the number of pixels, and IDR period.
 const BITRATE_AT_VGA: u64 = 1_000_000;
 const IDR_PERIOD: Duration = Duration::from_secs(2);
 const FPS: i64 = 30;
 
-/// CPU milliseconds of decoding a JPEG and encoding it as H.264, mean over two cycles of pictures.
-pub fn cpu_ms_per_frame(frames: &Frames, kind: Kind) -> Result<f64, Error> {
+/// CPU milliseconds of decoding a JPEG and encoding it as H.264, mean over all frames but those of the first cycle, which
+/// settles the rate control.
+pub fn cpu_ms_per_frame(frames: &Frames, kind: Kind, pace: Pace) -> Result<f64, Error> {
     let codec = |e: &dyn std::error::Error| protocol("camherd-codec", e.to_string());
     let mut decoder = Decoder::new().map_err(|e| codec(&e))?;
     let mut picture = Picture::default();
@@ -33,17 +42,20 @@ pub fn cpu_ms_per_frame(frames: &Frames, kind: Kind) -> Result<f64, Error> {
         range: picture.range(),
     })
     .map_err(|e| codec(&e))?;
-    let mut start = 0;
-    let t0 = clock::now();
-    for n in 0..CYCLES * CYCLE {
-        clock::sleep_until(t0 + n as u64 * 33_333_333);
+    let (count, step) = match pace {
+        Pace::BackToBack => (2 * CYCLE, 0),
+        Pace::Live(time) => (time.as_secs() as usize * FPS as usize, 1_000_000_000 / FPS as u64),
+    };
+    let (mut start, mut cpu) = (0, 0);
+    for n in 0..CYCLE + count {
         if n == CYCLE {
             // Of the whole process, in case that the codecs bring threads; nothing else runs in it meanwhile.
-            start = clock::process_cpu();
+            (start, cpu) = (clock::now(), clock::process_cpu());
         }
+        clock::sleep_until(start + n.saturating_sub(CYCLE) as u64 * step);
         decoder.decode(&frames.jpegs[n % CYCLE], &mut picture).map_err(|e| codec(&e))?;
         let pts = MediaTime(n as i64 * 1_000_000 / FPS);
         encoder.encode(&picture, pts, false).map_err(|e| codec(&e))?;
     }
-    Ok((clock::process_cpu() - start) as f64 / 1e6 / ((CYCLES - 1) * CYCLE) as f64)
+    Ok((clock::process_cpu() - cpu) as f64 / 1e6 / count as f64)
 }

@@ -25,6 +25,12 @@ const DROP_REASONS = {
   too_large: 'too large',
 };
 
+/** The server's names of codecs as people write them. */
+const CODECS = { jpeg: 'JPEG', h264: 'H.264', h265: 'H.265' };
+
+/** In the place of a value that is not known. */
+const NOTHING = '–';
+
 /** A picture older than this is marked, ms. */
 const OLD_MS = 2000;
 
@@ -41,8 +47,14 @@ export class WatchView {
     this.node = h('section', { class: 'watch', 'aria-labelledby': 'stream-title' });
     this.node.append(
       this.#head(),
-      h('div', { class: 'watch-body' }, h('div', { class: 'picture' }, this.player), this.#numbersPanel()),
-      h('div', { class: 'watch-body below' }, this.#outputsPanel(), this.#cameraPanel()),
+      h(
+        'div',
+        { class: 'watch-body' },
+        h('div', { class: 'picture' }, this.player),
+        this.#numbersPanel(),
+        this.#cameraPanel(),
+        this.#outputsPanel(),
+      ),
     );
   }
 
@@ -69,8 +81,7 @@ export class WatchView {
   }
 
   #numbersPanel() {
-    const list = h('dl', { class: 'numbers' });
-    const rows = [
+    return this.#panel('What you see', [
       ['age', 'Age of the picture'],
       ['fps', 'Frame rate'],
       ['bitrate', 'Bit rate'],
@@ -78,19 +89,36 @@ export class WatchView {
       ['mode', 'Shown as'],
       ['late', 'Dropped on the way'],
       ['here', 'Dropped here'],
-    ];
-    for (const [key, label] of rows) {
-      const value = h('dd', { text: '–' });
-      this.#numbers.set(key, value);
-      list.append(h('div', {}, h('dt', { text: label }), value));
-    }
-    return h('section', { class: 'panel', 'aria-label': 'What you see' }, h('h2', { text: 'What you see' }), list);
+    ]);
   }
 
   #cameraPanel() {
-    this.camera = h('p');
+    const panel = this.#panel('What the camera sends', [
+      ['camera-fps', 'Frame rate'],
+      ['camera-bitrate', 'Bit rate'],
+      ['camera-size', 'Resolution'],
+      ['camera-codec', 'Format'],
+      ['camera-address', 'From'],
+    ]);
+    this.camera = panel.querySelector('dl');
     this.cameraTrouble = h('p', { class: 'quiet' });
-    return h('section', { class: 'panel', 'aria-label': 'What the camera sends' }, h('h2', { text: 'What the camera sends' }), this.camera, this.cameraTrouble);
+    panel.append(this.cameraTrouble);
+    return panel;
+  }
+
+  /** A panel of rows, each with a label and a value that `#put` writes. */
+  #panel(title, rows) {
+    const list = h('dl', { class: 'numbers' });
+    for (const [key, label] of rows) {
+      const value = h('dd', { text: NOTHING });
+      this.#numbers.set(key, value);
+      list.append(h('div', {}, h('dt', { text: label }), value));
+    }
+    return h('section', { class: 'panel', 'aria-label': title }, h('h2', { text: title }), list);
+  }
+
+  #put(key, text) {
+    setText(this.#numbers.get(key), text || NOTHING);
   }
 
   #outputsPanel() {
@@ -104,7 +132,7 @@ export class WatchView {
         copyButton(() => url, `the ${label} address`),
       );
     });
-    return h('section', { class: 'panel', 'aria-label': 'For other programs' }, h('h2', { text: 'For other programs' }), h('ul', { class: 'outputs' }, ...rows));
+    return h('section', { class: 'panel for-programs', 'aria-label': 'For other programs' }, h('h2', { text: 'For other programs' }), h('ul', { class: 'outputs' }, ...rows));
   }
 
   #stats(stats) {
@@ -114,31 +142,29 @@ export class WatchView {
     this.badge.className = `badge ${tone}`;
     setText(this.reason, stats.state === 'live' ? stats.note : stats.reason);
     const moving = stats.frames > 0 && stats.state === 'live';
-    const put = (key, text) => setText(this.#numbers.get(key), text);
-    put('age', formatAge(stats.age_ms));
+    this.#put('age', formatAge(stats.age_ms));
     this.#numbers.get('age').classList.toggle('old', (stats.age_ms ?? 0) > OLD_MS);
-    put('fps', moving ? formatFps(stats.fps) : '–');
-    put('bitrate', moving ? formatBitrate(stats.bitrate) : '–');
-    put('size', stats.width ? `${stats.width} × ${stats.height}` : '–');
-    put('mode', stats.codec || '–');
-    put('late', String(stats.dropped_server));
-    put('here', String(stats.dropped_decoder));
+    this.#put('fps', moving && formatFps(stats.fps));
+    this.#put('bitrate', moving && formatBitrate(stats.bitrate));
+    this.#put('size', sizeOf(stats));
+    this.#put('mode', stats.codec);
+    this.#put('late', String(stats.dropped_server));
+    this.#put('here', String(stats.dropped_decoder));
   }
 
   /** @param {object|undefined} stream this stream's entry of /status @param {object[]} streams all entries */
   update(stream, streams) {
     this.#updateSwitcher(streams);
-    if (!stream) {
-      setText(this.camera, 'The server does not know this stream.');
-      setText(this.cameraTrouble, '');
-      return;
-    }
-    const size = stream.width ? `${stream.width} × ${stream.height}` : null;
-    const rate = stream.state === 'live' ? [formatFps(stream.fps), formatBitrate(stream.bitrate)] : [];
-    const codec = { jpeg: 'JPEG', h264: 'H.264', h265: 'H.265' }[stream.codec] ?? stream.codec;
-    const parts = [codec, size, ...rate, stream.camera && `from ${stream.camera}`];
-    setText(this.camera, parts.filter(Boolean).join('  ·  ') || 'Nothing yet.');
-    setText(this.cameraTrouble, troubles(stream));
+    this.camera.hidden = !stream;
+    setText(this.cameraTrouble, stream ? troubles(stream) : 'The server does not know this stream.');
+    this.cameraTrouble.hidden = !this.cameraTrouble.textContent;
+    if (!stream) return;
+    const live = stream.state === 'live';
+    this.#put('camera-fps', live && formatFps(stream.fps));
+    this.#put('camera-bitrate', live && formatBitrate(stream.bitrate));
+    this.#put('camera-size', sizeOf(stream));
+    this.#put('camera-codec', CODECS[stream.codec] ?? stream.codec);
+    this.#put('camera-address', stream.camera);
   }
 
   #updateSwitcher(streams) {
@@ -154,6 +180,10 @@ export class WatchView {
   remove() {
     this.node.remove();
   }
+}
+
+function sizeOf({ width, height }) {
+  return width ? `${width} × ${height}` : '';
 }
 
 /** Frames that could not be used, in words; empty when there were none. */

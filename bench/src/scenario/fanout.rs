@@ -23,6 +23,7 @@ struct Measured {
     server_s_gb: f64,
 }
 
+/// Measures and adds the rows.
 pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     let frames = Frames::load(&args.cache, VGA)?;
     let time = Duration::from_secs(args.seconds);

@@ -13,6 +13,7 @@ use std::time::Duration;
 const CAMERAS: usize = 50;
 const CAMERA_FPS: u32 = 10;
 
+/// Measures and adds the rows.
 pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     let frames = Frames::load(&args.cache, VGA)?;
     let server = Server::start(&args.camherd)?;

@@ -13,6 +13,7 @@ use std::time::Duration;
 /// Viewers over which the cost of one is averaged.
 const VIEWERS: usize = 200;
 
+/// Measures and adds the rows.
 pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     let frames = Frames::load(&args.cache, VGA)?;
     let server = Server::start(&args.camherd)?;
@@ -21,8 +22,8 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
 
     let cameras = camera(&server, "memory", &frames)?;
     let viewer = Viewer::start(server.addr(), "memory")?;
-    // Longer than two of the default GOPs, so that the rings have their working size.
-    std::thread::sleep(Duration::from_secs(args.seconds.max(4)));
+    // At the default, longer than two of the server's GOPs, so that the rings have their working size.
+    std::thread::sleep(Duration::from_secs(args.seconds.max(2)));
     add("memory, one transcoding VGA camera".into(), "MB", mb(server.rss()?), None, Target::limit(40.0));
     viewer.stop()?;
     cameras.stop()?;
@@ -37,7 +38,7 @@ fn per_viewer(args: &Args, frames: &Frames, add: &mut Add<'_>) -> Result<(), Err
     // The first viewer brings what all share.
     let mut one = Viewers::connect(server.addr(), &path, 1)?;
     one.warm_up("camherd")?;
-    one.run(Duration::from_secs(3))?;
+    one.run(Duration::from_secs(args.seconds.min(3)))?;
     let before = server.rss()?;
     drop(one);
     let mut all = Viewers::connect(server.addr(), &path, 1 + VIEWERS)?;

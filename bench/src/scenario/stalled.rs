@@ -12,6 +12,7 @@ use std::time::Duration;
 
 const VIEWERS: usize = 200;
 /// Rounds of with and without, alternating, so that whatever else the machine does falls on both.
+/// For a quick look one round must do.
 const ROUNDS: usize = 3;
 
 /// The percentiles of each round in milliseconds. Their medians are compared, so that one hiccup of the machine in one
@@ -37,6 +38,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
+/// Measures and adds the rows.
 pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     let frames = Frames::load(&args.cache, VGA)?;
     let server = Server::start(&args.camherd)?;
@@ -49,7 +51,7 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     let time = Duration::from_secs((args.seconds / 2).max(2));
     let (mut alone, mut beside) = (Rounds::default(), Rounds::default());
     let (mut missed, mut grown) = (0, 0);
-    for _ in 0..ROUNDS {
+    for _ in 0..if args.is_quick() { 1 } else { ROUNDS } {
         alone.add(viewers.run(time)?.latencies)?;
         let before = server.rss()?;
         let stalled = request(server.addr(), &path)?;

@@ -20,7 +20,7 @@ video, canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-
 
 .hud { position: absolute; left: 0; right: 0; bottom: 0; display: none; align-items: center; gap: 6px 14px;
   min-height: 34px;
-  padding: 4px 12px; background: #000b; white-space: nowrap; pointer-events: none; }
+  padding: 4px 12px; background: #000d; white-space: nowrap; pointer-events: none; }
 :host([hud]) .hud { display: flex; }
 .badge { display: inline-flex; align-items: center; gap: 7px; font-weight: 650; font-size: 11px; letter-spacing: .06em; }
 .badge::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: currentColor; }

@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError};
 use crate::transcode::Deriver;
 use camherd_hub::{Full, Hub, RingLimits};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
@@ -90,6 +90,7 @@ impl App {
             auth: Authenticator::new(policy, store)?,
             viewers: Viewers::new(config.limits.viewers),
             cameras: Arc::new(Cameras::default()),
+            admission: Mutex::default(),
             refusals: Refusals::default(),
             telemetry: Telemetry::default(),
             hub,

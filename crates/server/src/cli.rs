@@ -13,6 +13,7 @@ use crate::virtual_camera;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches};
 use std::error::Error;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -69,7 +70,7 @@ fn serve(config: Config) -> Result<(), AnyError> {
         let (trigger, shutdown) = shutdown::channel();
         let app = App::start(config, shutdown)?;
         signals::stop_on_signal(trigger)?;
-        println!("{}", greeting(&app));
+        say(&greeting(&app));
         app.run().await;
         Ok(())
     })
@@ -96,6 +97,11 @@ fn reset_token(matches: &ArgMatches) -> Result<(), AnyError> {
     }
     println!("All earlier tokens and sessions have ended.");
     Ok(())
+}
+
+/// Prints a line. `println!` would end the server when nobody reads it any more.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Three lines that tell a person what to open, and a fourth at the first start beyond loopback.

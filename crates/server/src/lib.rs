@@ -13,5 +13,7 @@ pub mod net;
 pub mod outputs;
 pub mod sources;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod transcode;
 pub mod virtual_camera;

@@ -28,9 +28,9 @@ pub enum BoundaryError {
 
 /// Wraps JPEG units into parts.
 ///
-/// Browsers show a part only when they see the boundary that ends it. Every part therefore carries its
-/// closing boundary, which is the opening one of the next part; the response begins with
-/// [`preamble`](Multipart::preamble), and a viewer may begin with any part.
+/// Readers that look for the boundary know a part only when they see the boundary that ends it. Every part
+/// therefore carries its closing boundary, which is the opening one of the next part; the response begins
+/// with [`preamble`](Multipart::preamble), and a viewer may begin with any part.
 #[derive(Clone, Debug)]
 pub struct Multipart {
     boundary: Box<str>,

@@ -1,11 +1,11 @@
 //! Who may ask: the middleware before pages, API and viewers, and signing in and out.
 
 use super::error::ApiError;
+use super::extract::{Form, Query};
 use super::pages;
 use super::state::Server;
 use crate::auth::{Decision, Moment};
 use crate::net::websocket::Handshake;
-use axum::Form;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -129,7 +129,7 @@ pub struct SignIn {
 pub async fn sign_in_page(
     State(server): State<Arc<Server>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    axum::extract::Query(query): axum::extract::Query<SignIn>,
+    Query(query): Query<SignIn>,
 ) -> Response {
     match query.token {
         Some(token) => sign_in(&server, peer, &token).await,

@@ -3,11 +3,12 @@
 
 use super::access::close_at_once;
 use super::error::ApiError;
+use super::extract::{Path, Query};
 use super::state::Server;
 use crate::auth::{Decision, Moment};
 use crate::net::websocket::{Handshake, close};
 use crate::sources::{naming, websocket};
-use axum::extract::{ConnectInfo, Path, Query, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use camherd_hub::{Owner, Stream};
@@ -15,7 +16,7 @@ use camherd_media::codec::jpeg::MAX_JPEG;
 use camherd_media::ids::StreamName;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// The query of a camera's address.
 #[derive(Deserialize)]
@@ -67,6 +68,7 @@ fn admit(server: &Arc<Server>, peer: SocketAddr, name: Option<&str>, mut request
         Ok(handshake) => handshake,
         Err(error) => return ApiError::from(error).into_response(),
     };
+    let _one_at_a_time = server.admission.lock().unwrap_or_else(PoisonError::into_inner);
     let owner = Owner(if proved { "token".to_owned() } else { peer.ip().to_canonical().to_string() });
     let stream = match stream_for(server, name, peer.ip(), &owner) {
         Ok(stream) => stream,

@@ -1,13 +1,14 @@
 //! Errors as answers: one table from kind to status, one shape, `{"error": "..."}`.
 
 use crate::net::websocket::HandshakeError;
+use crate::outputs::http::NothingToSend;
 use crate::outputs::pick::PickError;
 use crate::outputs::snapshot::SnapshotError;
 use crate::outputs::viewer::TooMany;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use camherd_hub::{DeriveError, Full};
+use camherd_hub::Full;
 use serde_json::json;
 
 /// An answer that says what was wrong.
@@ -85,9 +86,9 @@ impl From<Full> for ApiError {
     }
 }
 
-impl From<DeriveError> for ApiError {
-    fn from(error: DeriveError) -> ApiError {
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+impl From<NothingToSend> for ApiError {
+    fn from(error: NothingToSend) -> ApiError {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod cameras;
 pub mod error;
+pub mod extract;
 pub mod pages;
 pub mod router;
 pub mod state;

@@ -1,7 +1,8 @@
 //! The pages and their files, embedded in the binary.
 
+use super::error::ApiError;
+use super::extract::Path;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -29,15 +30,13 @@ pub fn page(name: &str) -> Response<Body> {
 }
 
 /// `GET /static/...`
-pub async fn file(Path(path): Path<String>) -> Response<Body> {
+pub async fn file(Path(path): Path<String>) -> Result<Response<Body>, ApiError> {
     let file = match path.strip_prefix("camherd/") {
         Some(path) => Client::get(path),
         None => Web::get(&path),
     };
-    match file {
-        Some(file) => answer(file),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+    let missing = || ApiError::new(StatusCode::NOT_FOUND, format!("there is nothing at /static/{path}"));
+    file.map(answer).ok_or_else(missing)
 }
 
 fn answer(file: EmbeddedFile) -> Response<Body> {

@@ -1,12 +1,13 @@
 //! Which address does what.
 
 use super::error::ApiError;
+use super::extract::{MAX_FORM, Query};
 use super::state::Server;
 use super::watch::{ViewerQuery, default_file};
 use super::{access, cameras, pages, status, watch};
 use axum::Router;
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, Uri};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
@@ -17,18 +18,25 @@ use std::sync::Arc;
 pub fn router(server: Arc<Server>) -> Router {
     let signed_in = from_fn_with_state(server.clone(), access::signed_in);
     let known_host = from_fn_with_state(server.clone(), access::known_host);
+    let sign_in = get(access::sign_in_page).post(access::sign_in_form);
     let open = Router::new()
         .route("/health", get(status::health))
-        .route("/sign-in", get(access::sign_in_page).post(access::sign_in_form))
+        .route("/sign-in", sign_in.layer(DefaultBodyLimit::max(MAX_FORM)))
         .route("/static/{*path}", get(pages::file))
         .route("/ws/camera", get(cameras::unnamed))
         .route("/ws/camera/{name}", get(cameras::named));
-    let routes = protected().route_layer(signed_in).merge(open).fallback(nothing_here);
+    let routes = protected().route_layer(signed_in).merge(open);
+    let routes = routes.fallback(nothing_here).method_not_allowed_fallback(another_method);
     routes.layer(known_host).with_state(server)
 }
 
 async fn nothing_here(uri: Uri) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
+}
+
+async fn another_method(method: Method, uri: Uri) -> ApiError {
+    let message = format!("{} does not take {method}; see Allow", uri.path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message)
 }
 
 /// What asks for a token when the server is reachable from elsewhere.
@@ -51,9 +59,11 @@ fn protected() -> Router<Arc<Server>> {
 
 /// A file of the default stream.
 fn default(what: &'static str) -> MethodRouter<Arc<Server>> {
-    get(move |State(server): State<Arc<Server>>, Query(query): Query<ViewerQuery>| async move {
-        default_file(&server, what, &query).await
-    })
+    get(
+        move |State(server): State<Arc<Server>>, Query(query): Query<ViewerQuery>, headers: HeaderMap| async move {
+            default_file(&server, what, &query, &headers).await
+        },
+    )
 }
 
 /// mjpg-streamer's addresses, which many programs know: `/?action=stream`, `/?action=snapshot`.
@@ -66,10 +76,62 @@ async fn index(
     State(server): State<Arc<Server>>,
     Query(action): Query<Action>,
     Query(query): Query<ViewerQuery>,
+    headers: HeaderMap,
 ) -> Response {
     match action.action.as_deref() {
-        Some("stream") => default_file(&server, "mjpeg", &query).await,
-        Some("snapshot") => default_file(&server, "snapshot.jpg", &query).await,
+        Some("stream") => default_file(&server, "mjpeg", &query, &headers).await,
+        Some("snapshot") => default_file(&server, "snapshot.jpg", &query, &headers).await,
         _ => pages::page("index.html"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::app::App;
+    use crate::config::Config;
+    use crate::net::shutdown;
+    use std::net::SocketAddr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    async fn ask(server: SocketAddr, head: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(server).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "{head} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n"
+        );
+        let form = "Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+        stream.write_all(format!("{request}{form}{body}").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn every_error_says_what_was_wrong_as_json() {
+        let mut config = Config::default();
+        config.http.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        config.state = std::env::temp_dir().join("camherd-router-test-writes-no-state.sqlite");
+        let (trigger, shutdown) = shutdown::channel();
+        let app = App::start(config, shutdown).unwrap();
+        let server = app.addresses()[0];
+        let running = tokio::spawn(app.run());
+        let long = format!("token={}", "x".repeat(super::MAX_FORM));
+        for (head, body, status) in [
+            ("GET /stream.mjpeg?fps=fast", "", "400"),
+            ("GET /ws/camera/%FF", "", "400"),
+            ("GET /nothing", "", "404"),
+            ("GET /static/nothing", "", "404"),
+            ("POST /status", "", "405"),
+            ("POST /sign-in", &long, "413"),
+            ("GET /ws/viewer", "", "426"),
+        ] {
+            let answer = ask(server, head, body).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {answer}");
+            assert!(answer.ends_with("\"}") && answer.contains("\r\n\r\n{\"error\":\""), "{head}: {answer}");
+            assert_eq!(answer.contains("\r\nallow: "), status == "405", "{head}: {answer}");
+        }
+        trigger.fire();
+        running.await.unwrap();
     }
 }

@@ -7,8 +7,8 @@ use crate::outputs::viewer::Viewers;
 use crate::sources::refusals::Refusals;
 use crate::sources::telemetry::Telemetry;
 use camherd_hub::Hub;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The server's parts, shared by all handlers.
 pub struct Server {
@@ -28,6 +28,9 @@ pub struct Server {
     pub viewers: Arc<Viewers>,
     /// How many camera connections there are.
     pub cameras: Arc<Cameras>,
+    /// Held while a camera's stream is chosen and claimed: of two that come at once without a name, the
+    /// second one must see the first.
+    pub admission: Mutex<()>,
     /// Cameras that were turned away.
     pub refusals: Refusals,
     /// What devices say about themselves.

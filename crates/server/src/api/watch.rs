@@ -2,23 +2,18 @@
 
 use super::access::{close_at_once, page_handshake};
 use super::error::ApiError;
+use super::extract::{Path, Query};
 use super::state::Server;
 use crate::net::websocket::{Handshake, close};
 use crate::outputs::http::{self, Kind};
 use crate::outputs::pick::{PickError, default_stream, pick};
 use crate::outputs::snapshot;
 use crate::outputs::websocket::{Feed, MAX_FROM_PLAYER, Viewer};
-use axum::extract::{Path, Query, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use camherd_hub::{Event, RenditionKey, Start, Stream};
 use serde::Deserialize;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
-
-/// How long a viewer waits for the first picture of a camera that has connected.
-const FIRST_PICTURE: Duration = Duration::from_secs(2);
 
 /// The query of a viewer's address.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -59,11 +54,11 @@ fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, mut request: Re
         Ok(stream) => Some(stream),
         // Who asks for the default stream before there is one waits for it.
         Err(PickError::None) => None,
-        Err(error) => return refuse(request, error),
+        Err(error) => return refuse(request, close::NO_STREAM, error.into()),
     };
     let seat = match server.viewers.enter() {
         Ok(seat) => seat,
-        Err(error) => return ApiError::from(error).into_response(),
+        Err(error) => return refuse(request, close::TRY_LATER, error.into()),
     };
     let handshake = match Handshake::new(&mut request) {
         Ok(handshake) => handshake,
@@ -89,10 +84,11 @@ fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, mut request: Re
     response
 }
 
-fn refuse(mut request: Request, error: PickError) -> Response {
+/// Refuses a socket so that a page can show why: with a close code, other clients with the status.
+fn refuse(mut request: Request, code: u16, error: ApiError) -> Response {
     match page_handshake(&mut request) {
-        Some(handshake) => close_at_once(handshake, close::NO_STREAM, error.to_string()),
-        None => ApiError::from(error).into_response(),
+        Some(handshake) => close_at_once(handshake, code, error.message),
+        None => error.into_response(),
     }
 }
 
@@ -101,13 +97,21 @@ pub async fn stream_file(
     server: Shared,
     Path((name, what)): Path<(String, String)>,
     Query(query): Query<ViewerQuery>,
+    headers: HeaderMap,
 ) -> Response {
-    file(&server, Some(&name), &what, &query).await.unwrap_or_else(IntoResponse::into_response)
+    file(&server, Some(&name), &what, &query, &headers).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// The same for the default stream, e.g. `GET /snapshot.jpg`.
-pub async fn default_file(server: &Arc<Server>, what: &str, query: &ViewerQuery) -> Response {
-    file(server, query.stream.as_deref(), what, query).await.unwrap_or_else(IntoResponse::into_response)
+pub async fn default_file(
+    server: &Arc<Server>,
+    what: &str,
+    query: &ViewerQuery,
+    headers: &HeaderMap,
+) -> Response {
+    file(server, query.stream.as_deref(), what, query, headers)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn file(
@@ -115,10 +119,12 @@ async fn file(
     name: Option<&str>,
     what: &str,
     query: &ViewerQuery,
+    headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let kind = match what {
         "ts" => Some(Kind::Ts),
         "stream.mp4" => Some(Kind::Mp4),
+        "mjpeg" if is_browser(headers) => Some(Kind::MjpegHeadersAhead),
         "mjpeg" => Some(Kind::Mjpeg),
         "snapshot.jpg" => None,
         _ => {
@@ -131,22 +137,13 @@ async fn file(
         let newer_than = query.newer_than.map(|seconds| (seconds * 1e6).round() as i64);
         return Ok(snapshot::respond(&stream, newer_than).await?);
     };
-    require_picture(&stream).await?;
     let watching = server.viewers.enter()?.watch(&stream);
-    Ok(http::respond(&stream, kind, query.fps, watching, server.shutdown.clone())?)
+    Ok(http::respond(&stream, kind, query.fps, watching, server.shutdown.clone()).await?)
 }
 
-/// An HTTP client has no way to learn why nothing comes, so it is told before the first byte. A camera
-/// that has just connected is given a moment to send its first picture.
-async fn require_picture(stream: &Stream) -> Result<(), ApiError> {
-    if stream.newest().is_some() {
-        return Ok(());
-    }
-    let mut source = stream.subscribe(&RenditionKey::SOURCE, Start::Newest)?;
-    let first = async { while !matches!(source.next().await, Event::Unit(_)) {} };
-    if stream.publisher().is_some() && timeout(FIRST_PICTURE, first).await.is_ok() {
-        return Ok(());
-    }
-    let message = format!("stream {}: {}", stream.name(), stream.state().reason());
-    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message))
+/// Whether a browser asks, for a page or for an image in one: both say so in `Accept`, and programs that
+/// read MJPEG (ffmpeg, OpenCV, VLC, curl) take anything.
+fn is_browser(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept.contains("text/html") || accept.contains("image/")
 }

@@ -1,6 +1,6 @@
 //! `camherd demo`: the server and three virtual cameras in one process.
 
-use super::{AnyError, authority, greeting, runtime, signals};
+use super::{AnyError, authority, greeting, runtime, say, signals};
 use crate::app::App;
 use crate::config::Config;
 use crate::net::shutdown::{self, Shutdown};
@@ -23,12 +23,10 @@ pub(super) fn run(mut config: Config) -> Result<(), AnyError> {
         let (trigger, shutdown) = shutdown::channel();
         let app = App::start(config, shutdown.clone())?;
         signals::stop_on_signal(trigger)?;
-        println!("{}", greeting(&app));
+        say(&greeting(&app));
         if let Some(address) = app.addresses().first() {
-            println!(
-                "\nThree virtual cameras are running. Open http://{}/ to see them.",
-                authority(*address)
-            );
+            let page = authority(*address);
+            say(&format!("\nThree virtual cameras are running. Open http://{page}/ to see them."));
             for camera in CAMERAS {
                 tokio::spawn(run_camera(camera, local(*address), shutdown.clone()));
             }

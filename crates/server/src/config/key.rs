@@ -300,7 +300,7 @@ pub static STREAM_KEYS: &[Key<Stream>] = &[
         path: "h264.size",
         default: "",
         list: false,
-        expected: "WIDTHxHEIGHT, both even and from 16 to 8192, such as 640x480",
+        expected: "WIDTHxHEIGHT, both even, from 16x16 to 3840x2160 (or upright), such as 640x480",
         doc: "Scale to this size for H.264. Not set: the camera's size.",
         set: |stream, input| {
             stream.h264.size = Some(input.parse(value::size)?);

@@ -1,6 +1,7 @@
 //! The types of values, and how they are written.
 
 use super::{Source, WebOrigin};
+use camherd_codec::h264::{MAX_LONG_SIDE, MAX_SHORT_SIDE, MIN_DIMENSION};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
@@ -18,10 +19,6 @@ const MIN_BITRATE: u32 = 50_000;
 /// Highest bitrate, in bit/s: above H.264 level 4.1's 50 Mbit/s (ITU-T H.264 table A-1) lies only a typing
 /// error.
 const MAX_BITRATE: u32 = 50_000_000;
-/// Smallest side of an encoded picture in pixels: one macroblock (ITU-T H.264, 6.3).
-const MIN_SIDE: u32 = 16;
-/// Largest side of an encoded picture in pixels: the largest that the hub carries.
-const MAX_SIDE: u32 = 8192;
 
 /// Who must sign in (`auth`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +79,8 @@ impl Bitrate {
     }
 }
 
-/// The size of a picture in pixels; both sides even, 16 to 8192.
+/// The size of a picture in pixels; both sides even, from 16x16 to what the encoder takes: 3840x2160, or
+/// 2160x3840 upright.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Width.
@@ -198,8 +196,11 @@ pub(super) fn size(text: &str) -> Result<Size, Problem> {
     let Some((width, height)) = parsed else {
         return Err(format!("{text:?} is not a size"));
     };
+    if width.min(height) > MAX_SHORT_SIDE {
+        return Err(format!("{text} is larger than {MAX_LONG_SIDE}x{MAX_SHORT_SIDE}"));
+    }
     for side in [width, height] {
-        if !(MIN_SIDE..=MAX_SIDE).contains(&side) {
+        if !(MIN_DIMENSION..=MAX_LONG_SIDE).contains(&side) {
             return Err(format!("{side} is out of range"));
         }
         // Chroma has half the resolution in both directions.
@@ -264,6 +265,7 @@ mod tests {
     #[test]
     fn sizes_are_even_and_bounded() {
         assert_eq!(size("640x480"), Ok(Size { width: 640, height: 480 }));
+        assert_eq!(size("2160x3840"), Ok(Size { width: 2160, height: 3840 }));
         for text in [
             "",
             "x",
@@ -273,7 +275,8 @@ mod tests {
             "641x480",
             "640x481",
             "14x16",
-            "8194x16",
+            "3842x16",
+            "3840x2162",
             "640X480",
             "+640x480",
             "640x480x2",

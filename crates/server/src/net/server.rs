@@ -84,7 +84,9 @@ async fn accept(listener: TcpListener, router: Router, room: Arc<Semaphore>, shu
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             // The peer's doing, not a lack here: the next one must not wait for it.
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) =>
+            {
                 continue;
             }
             Err(error) => {

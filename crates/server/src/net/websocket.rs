@@ -306,7 +306,11 @@ mod tests {
             request.header("sec-websocket-version", "13").body(()).unwrap()
         };
         let error = |method| Handshake::new(&mut request(method)).err();
-        assert_eq!(error(Method::GET), Some(HandshakeError::NotUpgradable), "all but the connection is right");
+        assert_eq!(
+            error(Method::GET),
+            Some(HandshakeError::NotUpgradable),
+            "all but the connection is right"
+        );
         assert_eq!(error(Method::HEAD), Some(HandshakeError::NotWebSocket));
     }
 }

@@ -8,16 +8,18 @@ use crate::transcode::{BOUNDARY, H264_FMP4, H264_TS, JPEG_MULTIPART};
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
 use bytes::Bytes;
-use camherd_hub::{Delivery, DeriveError, Event, RenditionKey, Start, Stream, Subscription};
+use camherd_hub::{Delivery, Event, RenditionKey, Start, Stream, Subscription};
 use camherd_media::container::Multipart;
 use camherd_media::unit::{Format, Packaging};
 use http_body::Frame;
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::time::{Sleep, sleep};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep, timeout};
 
 /// The kinds of endless answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,49 +28,94 @@ pub enum Kind {
     Ts,
     /// `video/mp4`.
     Mp4,
-    /// `multipart/x-mixed-replace`.
+    /// `multipart/x-mixed-replace` for programs: each part says how long it is.
     Mjpeg,
+    /// `multipart/x-mixed-replace` for browsers: each part ends with the headers of the next one.
+    ///
+    /// Blink shows a part when it has read the headers of the part after it
+    /// (Chromium issue 527446), and so would show every picture one frame late, and the only picture
+    /// of a camera never. Headers that are sent ahead cannot say the length of what is not there yet.
+    MjpegHeadersAhead,
 }
+
+/// The headers of a part that are sent with the part before it.
+const HEADERS_AHEAD: Bytes = Bytes::from_static(b"Content-Type: image/jpeg\r\n\r\n");
 
 impl Kind {
     fn rendition(self) -> (RenditionKey, Start) {
         match self {
             Kind::Ts => (H264_TS, Start::Fresh(FRESH)),
             Kind::Mp4 => (H264_FMP4, Start::Fresh(FRESH)),
-            Kind::Mjpeg => (JPEG_MULTIPART, Start::Newest),
+            Kind::Mjpeg | Kind::MjpegHeadersAhead => (JPEG_MULTIPART, Start::Newest),
         }
+    }
+
+    fn is_mjpeg(self) -> bool {
+        matches!(self, Kind::Mjpeg | Kind::MjpegHeadersAhead)
     }
 }
 
+/// How long the first bytes may take: a camera that has just connected sends its first picture within
+/// this, and an encoder starts in a tenth of it.
+const FIRST_PICTURE: Duration = Duration::from_secs(2);
+
+/// Why there is nothing to send. An HTTP client has no way to learn it later, so it is told before the
+/// first byte.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stream {stream}: {reason}")]
+pub struct NothingToSend {
+    /// The stream.
+    pub stream: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// The answer that carries `stream` as `kind`, at most `fps` frames a second if given (only for MJPEG,
-/// where each frame stands alone).
+/// where each frame stands alone). Resolves when there is something to send.
 ///
 /// # Errors
-/// [`DeriveError`] when the rendition cannot be made.
-pub fn respond(
+/// [`NothingToSend`] when there is no picture, or the rendition cannot be made.
+pub async fn respond(
     stream: &Stream,
     kind: Kind,
     fps: Option<f64>,
     watching: Watching,
     shutdown: Shutdown,
-) -> Result<Response<Body>, DeriveError> {
+) -> Result<Response<Body>, NothingToSend> {
+    let nothing =
+        |reason: &str| NothingToSend { stream: stream.name().to_string(), reason: reason.to_owned() };
+    if stream.newest().is_none() && stream.publisher().is_none() {
+        return Err(nothing(stream.state().reason()));
+    }
     let (key, start) = kind.rendition();
-    let subscription = stream.subscribe(&key, start)?;
-    let multipart = Multipart::new(BOUNDARY).ok().filter(|_| kind == Kind::Mjpeg);
+    let subscription = stream.subscribe(&key, start).map_err(|error| nothing(&error.reason))?;
+    let multipart = Multipart::new(BOUNDARY).ok().filter(|_| kind.is_mjpeg());
+    let headers_ahead = kind == Kind::MjpegHeadersAhead;
     let content_type = match (&multipart, kind) {
         (Some(multipart), _) => multipart.content_type(),
         (None, Kind::Mp4) => "video/mp4".to_owned(),
         (None, _) => "video/mp2t".to_owned(),
     };
-    let live = Live {
+    let mut live = Live {
         subscription,
-        ready: multipart.iter().map(Multipart::preamble).collect(),
+        ready: multipart
+            .iter()
+            .map(Multipart::preamble)
+            .chain(headers_ahead.then_some(HEADERS_AHEAD))
+            .collect(),
+        headers_ahead,
         format: None,
-        pace: Pace::new(fps.filter(|_| kind == Kind::Mjpeg)),
+        pace: Pace::new(fps.filter(|_| kind.is_mjpeg())),
+        missed: 0,
         patience: Some(Box::pin(sleep(FRESH_WAIT))),
         stopping: Box::pin(async move { shutdown.wait().await }),
         _watching: watching,
     };
+    match timeout(FIRST_PICTURE, poll_fn(|cx| live.poll_unit(cx))).await {
+        Ok(Ok(())) => {}
+        Ok(Err(reason)) => return Err(nothing(&reason)),
+        Err(_) => return Err(nothing(stream.state().reason())),
+    }
     let mut response = Response::new(Body::new(live));
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
@@ -85,8 +132,12 @@ struct Live {
     subscription: Subscription,
     /// What goes out before the next unit: a preamble, an initialisation segment and its fragment.
     ready: VecDeque<Bytes>,
+    /// Parts go without their own headers and with those of the next one.
+    headers_ahead: bool,
     format: Option<Arc<Format>>,
     pace: Pace,
+    /// Units missed since the last one that went out.
+    missed: u64,
     patience: Option<Pin<Box<Sleep>>>,
     stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
     _watching: Watching,
@@ -95,6 +146,7 @@ struct Live {
 impl Live {
     fn take(&mut self, delivery: Delivery) {
         let Delivery { unit, missed, .. } = delivery;
+        self.missed += missed;
         if !self.pace.admits(unit.stamps.received) {
             return;
         }
@@ -106,13 +158,54 @@ impl Live {
                 self.format = Some(unit.format.clone());
             }
             // A part begins with its headers, so one more goes in front of it.
-            Packaging::Multipart if missed > 0 => {
-                self.ready.push_back(Bytes::from(format!("X-Missed: {missed}\r\n")));
+            Packaging::Multipart if self.missed > 0 && !self.headers_ahead => {
+                self.ready.push_back(Bytes::from(format!("X-Missed: {}\r\n", self.missed)));
             }
             _ => {}
         }
-        self.ready.push_back(unit.payload);
+        self.missed = 0;
+        if self.headers_ahead {
+            self.ready.push_back(without_headers(&unit.payload));
+            self.ready.push_back(HEADERS_AHEAD);
+        } else {
+            self.ready.push_back(unit.payload);
+        }
     }
+}
+
+impl Live {
+    /// Takes the next unit; the error is why there is none any more.
+    fn poll_unit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Arc<str>>> {
+        loop {
+            match self.subscription.poll_next(cx) {
+                Poll::Ready(Event::Unit(delivery)) => {
+                    self.patience = None;
+                    self.take(delivery);
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Event::State(_)) => continue,
+                Poll::Ready(Event::Ended(reason)) => return Poll::Ready(Err(reason)),
+                Poll::Pending => {}
+            }
+            if self.stopping.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(Arc::from("the server is shutting down")));
+            }
+            match self.patience.as_mut().map(|patience| patience.as_mut().poll(cx)) {
+                Some(Poll::Ready(())) => {
+                    self.patience = None;
+                    self.subscription.take_newest();
+                }
+                _ => return Poll::Pending,
+            }
+        }
+    }
+}
+
+/// A part from its picture on; the bytes are shared.
+fn without_headers(part: &Bytes) -> Bytes {
+    const END: &[u8] = b"\r\n\r\n";
+    let end = part.windows(END.len()).position(|window| window == END);
+    part.slice(end.map_or(0, |at| at + END.len())..)
 }
 
 impl http_body::Body for Live {
@@ -124,28 +217,28 @@ impl http_body::Body for Live {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = &mut *self;
-        loop {
-            if let Some(bytes) = this.ready.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(bytes))));
-            }
-            match this.subscription.poll_next(cx) {
-                Poll::Ready(Event::Unit(delivery)) => {
-                    this.patience = None;
-                    this.take(delivery);
-                    continue;
-                }
-                Poll::Ready(Event::State(_)) => continue,
-                Poll::Ready(Event::Ended(_)) => return Poll::Ready(None),
-                Poll::Pending if this.stopping.as_mut().poll(cx).is_ready() => return Poll::Ready(None),
-                Poll::Pending => {}
-            }
-            match this.patience.as_mut().map(|patience| patience.as_mut().poll(cx)) {
-                Some(Poll::Ready(())) => {
-                    this.patience = None;
-                    this.subscription.take_newest();
-                }
-                _ => return Poll::Pending,
+        while this.ready.is_empty() {
+            match ready!(this.poll_unit(cx)) {
+                Ok(()) => {}
+                Err(_) => return Poll::Ready(None),
             }
         }
+        Poll::Ready(this.ready.pop_front().map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_without_its_headers_begins_with_the_picture() {
+        let part = Bytes::from_static(
+            b"Content-Type: image/jpeg\r\nContent-Length: 6\r\n\r\n\xff\xd8\r\n\r\n\r\n--b\r\n",
+        );
+        let rest = without_headers(&part);
+        assert_eq!(rest, &b"\xff\xd8\r\n\r\n\r\n--b\r\n"[..]);
+        assert_eq!(rest.as_ptr(), part[part.len() - rest.len()..].as_ptr(), "not a copy");
+        assert_eq!(without_headers(&Bytes::new()), Bytes::new());
     }
 }

@@ -59,8 +59,9 @@ fn offline(stream: &Stream) -> SnapshotError {
 }
 
 async fn wait(stream: &Stream, newer_than: i64) -> Result<(Unit, u64), SnapshotError> {
-    let mut subscription =
-        stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|_| offline(stream))?;
+    // What a camera left behind when it went away is not news.
+    let start = if stream.state().is_live() { Start::Newest } else { Start::Next };
+    let mut subscription = stream.subscribe(&RenditionKey::SOURCE, start).map_err(|_| offline(stream))?;
     loop {
         match subscription.next().await {
             Event::Unit(delivery) => {
@@ -94,4 +95,43 @@ fn picture(stream: &Stream, unit: Unit, seq: u64) -> Response<Body> {
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use camherd_hub::{Owner, Publisher};
+    use camherd_media::unit::{Format, Packaging, Stamps};
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    fn show(camera: &mut Publisher, payload: &'static [u8]) {
+        let format = Format { codec: Codec::Jpeg, width: 1, height: 1, packaging: Packaging::Bare };
+        let clock = camera.stream().clock();
+        let unit = Unit {
+            payload: payload.into(),
+            pts: clock.media_time(clock.now()),
+            keyframe: true,
+            format: Arc::new(format),
+            stamps: Stamps::received(clock.now()),
+        };
+        camera.push(unit).unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_an_offline_camera_gets_no_old_picture() {
+        let hub = testing::hub(1);
+        let stream = hub.get_or_create(&"door".parse().unwrap()).unwrap();
+        let mut camera = stream.publish(Owner(String::new()), String::new()).unwrap();
+        show(&mut camera, b"old");
+        assert!(respond(&stream, Some(0)).await.is_ok(), "it is live, and this is newer than 1970");
+        camera.stalled("no frame");
+        assert!(respond(&stream, None).await.is_err());
+        let mut waiting = std::pin::pin!(wait(&stream, 0));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        show(&mut camera, b"new");
+        let (unit, seq) = waiting.await.unwrap();
+        assert_eq!((&unit.payload[..], seq), (&b"new"[..], 1));
+    }
 }

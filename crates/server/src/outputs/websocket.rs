@@ -92,14 +92,7 @@ impl Viewer {
     pub async fn wait<T>(&mut self, waited: impl Future<Output = T>, shutdown: &Shutdown) -> Option<T> {
         let waiting = ToPlayer::State { state: "waiting", reason: "no camera has connected yet" };
         self.tell(&waiting).await.ok()?;
-        let mut waited = std::pin::pin!(waited);
-        loop {
-            tokio::select! {
-                value = &mut waited => return Some(value),
-                item = self.socket.recv() => self.answer(item).await.ok()?,
-                () = shutdown.wait() => return None,
-            }
-        }
+        self.wait_for(waited, shutdown).await.ok()
     }
 
     /// Closes with a code and a reason.
@@ -136,21 +129,24 @@ impl Viewer {
             }
             tracing::debug!(stream = %stream.name(), "viewer's rendition ended: {ended}");
             let told = self.tell(&ToPlayer::State { state: "offline", reason: &ended }).await;
-            let retry = async { tokio::time::sleep(pause).await };
-            if told.is_err() || self.wait_only(retry, shutdown).await.is_none() {
-                return if shutdown.is_stopping() { GOING_AWAY } else { End::Gone };
+            if let Err(end) = told {
+                return end;
+            }
+            if let Err(end) = self.wait_for(tokio::time::sleep(pause), shutdown).await {
+                return end;
             }
             pause = (pause * 2).min(RETRY_MAX);
         }
     }
 
-    async fn wait_only(&mut self, waited: impl Future<Output = ()>, shutdown: &Shutdown) -> Option<()> {
+    /// Waits, answering the player meanwhile.
+    async fn wait_for<T>(&mut self, waited: impl Future<Output = T>, shutdown: &Shutdown) -> Result<T, End> {
         let mut waited = std::pin::pin!(waited);
         loop {
             tokio::select! {
-                () = &mut waited => return Some(()),
-                item = self.socket.recv() => self.answer(item).await.ok()?,
-                () = shutdown.wait() => return None,
+                value = &mut waited => return Ok(value),
+                item = self.socket.recv() => self.answer(item).await?,
+                () = shutdown.wait() => return Err(GOING_AWAY),
             }
         }
     }

@@ -58,19 +58,11 @@ fn may_take(stream: &Stream, owner: &Owner) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use camherd_hub::{Derive, DeriveError, RenditionKey, RingLimits, Writer};
-    use std::sync::Arc;
-
-    struct Nothing;
-    impl Derive for Nothing {
-        fn derive(&self, _: &Stream, key: &RenditionKey, _: Writer) -> Result<(), DeriveError> {
-            Err(DeriveError { key: key.clone(), reason: String::new() })
-        }
-    }
+    use crate::testing;
 
     #[test]
     fn the_same_address_gets_the_same_name_and_a_second_camera_another() {
-        let hub = Hub::new(RingLimits::default(), 3, Arc::new(Nothing));
+        let hub = testing::hub(3);
         let address: IpAddr = "::ffff:192.168.1.23".parse().unwrap();
         let owner = Owner("192.168.1.23".to_owned());
         let first = stream_for(&hub, address, &owner).unwrap();

@@ -80,14 +80,7 @@ impl Refusals {
                     ..old
                 }
             }
-            None => Refusal {
-                address,
-                stream,
-                reason,
-                count: 1,
-                last: now,
-                logged: now,
-            },
+            None => Refusal { address, stream, reason, count: 1, last: now, logged: now },
         };
         if entries.len() == MAX_ENTRIES {
             entries.pop_front();

@@ -18,6 +18,9 @@ use tokio::time::Instant;
 /// A camera that sends only rubbish is logged at its first message and then each so many.
 const LOG_EACH_DROPS: u64 = 100;
 
+/// A timer that is not to fire: beyond the life of any connection, and no overflow of the clock.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How a connection ended.
 enum End {
     /// The camera left: the reason that viewers see.
@@ -73,7 +76,7 @@ async fn converse(
                 publisher.stalled(&format!("no frame for {} s", silent.as_secs()));
                 tracing::warn!(stream = %publisher.stream().name(), "no frame for {silent:.0?}");
                 // The next word on it comes from the next frame.
-                stall.as_mut().reset(Instant::now() + Duration::from_secs(365 * 24 * 3600));
+                stall.as_mut().reset(Instant::now() + NEVER);
                 continue;
             }
         };

@@ -76,6 +76,8 @@ struct Job {
     decoder: Decoder,
     scaler: Scaler,
     decoded: Picture,
+    /// Whether `decoded` is a picture: a decoder that fails leaves some of it behind, perhaps in another size.
+    whole: bool,
     scaled: Option<Picture>,
     encoder: Option<Encoder>,
     source_size: (u32, u32),
@@ -93,6 +95,7 @@ impl Job {
             decoder: Decoder::new().map_err(|error| error.to_string())?,
             scaler: Scaler::new(),
             decoded: Picture::new(16, 16).map_err(|error| error.to_string())?,
+            whole: false,
             scaled: None,
             encoder: None,
             source_size: (0, 0),
@@ -151,7 +154,9 @@ impl Job {
 
     /// One JPEG in, one access unit out; nothing for a JPEG that is broken inside.
     fn encode(&mut self, source: &Unit, force_idr: bool) -> Result<Option<Unit>, String> {
-        if let Err(error) = self.decoder.decode(&source.payload, &mut self.decoded) {
+        let decoded = self.decoder.decode(&source.payload, &mut self.decoded);
+        self.whole = decoded.is_ok();
+        if let Err(error) = decoded {
             self.stream.count_drop("undecodable", error.to_string());
             return Ok(None);
         }
@@ -168,7 +173,7 @@ impl Job {
 
     /// The picture of before as an IDR picture, at once: who joins does not wait for the camera.
     fn repeat_as_idr(&mut self) -> Result<Option<Unit>, String> {
-        let Some(last) = &self.last else { return Ok(None) };
+        let Some(last) = self.last.as_ref().filter(|_| self.whole) else { return Ok(None) };
         let (pts, stamps) = (last.pts + REPEAT_AFTER, last.stamps);
         self.encode_picture(pts, stamps, true)
     }
@@ -249,5 +254,51 @@ async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::testing;
+    use camherd_codec::jpeg;
+    use camherd_media::time::Monotonic;
+
+    fn unit(payload: Bytes) -> Unit {
+        let format = Format { codec: Codec::Jpeg, width: 64, height: 64, packaging: Packaging::Bare };
+        let stamps = Stamps::received(Monotonic(0));
+        Unit { payload, pts: MediaTime(0), keyframe: true, format: Arc::new(format), stamps }
+    }
+
+    /// The picture twice as high as its encoder knows, and without its quantisation tables.
+    fn spoiled(jpeg: &[u8]) -> Bytes {
+        let mut jpeg = jpeg.to_vec();
+        for at in 0..jpeg.len() - 6 {
+            match jpeg[at..at + 2] {
+                [0xff, 0xdb] => jpeg[at + 1] = 0xef,
+                [0xff, 0xc0] => jpeg[at + 6] = 128,
+                _ => {}
+            }
+        }
+        jpeg.into()
+    }
+
+    #[test]
+    fn a_picture_that_broke_in_the_decoder_is_not_shown_to_those_who_join() {
+        let hub = testing::hub(1);
+        let stream = hub.get_or_create(&"door".parse().unwrap()).unwrap();
+        let mut job = Job::new(Config::default().encoding(stream.name()), stream.clone()).unwrap();
+        let good = jpeg::Encoder::new(80).unwrap().encode(&Picture::new(64, 64).unwrap()).unwrap();
+        assert!(job.encode(&unit(good.clone()), false).unwrap().is_some_and(|unit| unit.keyframe));
+        assert!(job.repeat_as_idr().unwrap().is_some_and(|unit| unit.keyframe));
+
+        assert!(job.encode(&unit(spoiled(&good)), false).unwrap().is_none());
+        assert_eq!(job.decoded.height(), 128, "it has left its traces");
+        assert_eq!(stream.stats().drops["undecodable"], 1);
+        assert!(job.repeat_as_idr().unwrap().is_none());
+
+        assert!(job.encode(&unit(good), false).unwrap().is_some());
+        assert!(job.repeat_as_idr().unwrap().is_some_and(|unit| unit.keyframe));
     }
 }
