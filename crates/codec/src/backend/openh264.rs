@@ -21,6 +21,8 @@ const MAX_QP: c_int = 51;
 /// Lowest level to declare. Level 3.1 with constrained baseline is what every decoder and WebRTC peer has
 /// (RFC 7742, 6.2); larger or faster streams declare what they need.
 const MIN_LEVEL: sys::ELevelIdc = sys::LEVEL_3_1;
+/// Highest bitrate of [`MIN_LEVEL`] in bit/s: MaxBR of 14000 times cpbBrNalFactor of 1200 (ITU-T H.264, A.3.1).
+const MIN_LEVEL_BITRATE: c_int = 14_000 * 1200;
 
 /// `colour_primaries` of sRGB, which is what JFIF cameras mean (ITU-T H.264 Table E-3).
 const PRIMARIES_BT709: u8 = 1;
@@ -146,6 +148,11 @@ fn configure(to: &mut sys::SEncParamExt, config: &Config) -> Result<(), Error> {
     layer.iSpatialBitrate = bitrate;
     layer.uiProfileIdc = sys::PRO_BASELINE;
     layer.uiLevelIdc = MIN_LEVEL;
+    if bitrate >= MIN_LEVEL_BITRATE {
+        // Named, the maximum raises the level; left out, the library takes that of the level and refuses the
+        // target.
+        layer.iMaxSpatialBitrate = bitrate.saturating_add(bitrate / 8);
+    }
     layer.sSliceArgument.uiSliceMode = sys::SM_SINGLE_SLICE;
     layer.sSliceArgument.uiSliceNum = 1;
     layer.bVideoSignalTypePresent = true;

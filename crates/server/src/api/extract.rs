@@ -39,7 +39,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// A form in the body, of at most [`MAX_FORM`] bytes where the route says so, within [`FORM_TIMEOUT`].
+/// A form in the body, of at most [`MAX_FORM`] bytes where the route says so, within 10 s.
 pub struct Form<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {

@@ -7,7 +7,9 @@ use super::viewer::Watching;
 use crate::net::shutdown::Shutdown;
 use crate::net::websocket::{Socket, SocketError, close};
 use crate::transcode::{H264_FMP4, H264_TS};
-use camherd_hub::{Clock, Delivery, DeriveError, Event, RenditionKey, Start, Stream, Subscription};
+use camherd_hub::{
+    Clock, Delivery, DeriveError, Event, RenditionKey, Start, Stream, StreamState, Subscription,
+};
 use camherd_media::container::fmp4;
 use camherd_media::time::Monotonic;
 use camherd_media::unit::{Codec, Format, Packaging};
@@ -62,6 +64,8 @@ pub struct Viewer {
     clock: Clock,
     format: Option<Arc<Format>>,
     missed: u64,
+    /// The rendition ended and has not given a picture since.
+    failed: bool,
     pace: Pace,
 }
 
@@ -84,7 +88,7 @@ impl Viewer {
     #[must_use]
     pub fn new(socket: Socket, feed: Feed, clock: Clock) -> Viewer {
         let pace = Pace::new(if let Feed::Jpeg { fps, .. } = feed { fps } else { None });
-        Viewer { socket, feed, clock, format: None, missed: 0, pace }
+        Viewer { socket, feed, clock, format: None, missed: 0, failed: false, pace }
     }
 
     /// Says that there is no stream yet, and waits for one, answering the player meanwhile.
@@ -128,6 +132,7 @@ impl Viewer {
                 pause = RETRY;
             }
             tracing::debug!(stream = %stream.name(), "viewer's rendition ended: {ended}");
+            self.failed = true;
             let told = self.tell(&ToPlayer::State { state: "offline", reason: &ended }).await;
             if let Err(end) = told {
                 return end;
@@ -160,8 +165,13 @@ impl Viewer {
                 event = subscription.next() => match event {
                     Event::Unit(delivery) => {
                         waiting = false;
+                        if std::mem::take(&mut self.failed) {
+                            self.tell(&ToPlayer::state(&StreamState::Live)).await?;
+                        }
                         self.deliver(delivery).await?;
                     }
+                    // A camera that is live is no picture yet: the one that proves it comes first.
+                    Event::State(state) if self.failed && state.is_live() => {}
                     Event::State(state) => self.tell(&ToPlayer::state(&state)).await?,
                     Event::Ended(reason) => return Ok(reason),
                 },
