@@ -9,6 +9,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// microseconds. Below this, one instant keeps one wall time, so that a client may compare them.
 const WALL_STEP: i64 = 100_000;
 
+/// Two readings this close are of one moment; the pair is read anew otherwise, at most so many times.
+const CLOSE_READINGS: Duration = Duration::from_millis(10);
+const MAX_READINGS: u32 = 5;
+
 /// The monotonic clock that stamps units. Copies share the same origin.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -55,8 +59,18 @@ impl Clock {
 
     /// Unix time of the origin by the wall clock as it is set now.
     fn wall_origin(&self) -> i64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        i64::try_from(now.as_micros()).unwrap_or(i64::MAX).saturating_sub_unsigned(self.now().0)
+        let mut tries = 0;
+        loop {
+            let before = self.now();
+            let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+            let after = self.now();
+            tries += 1;
+            // A pause between the two readings would look like a step of the wall clock.
+            if after.since(before) < CLOSE_READINGS || tries == MAX_READINGS {
+                let wall = i64::try_from(wall.as_micros()).unwrap_or(i64::MAX);
+                return wall.saturating_sub_unsigned(after.0);
+            }
+        }
     }
 }
 

@@ -57,7 +57,7 @@ fn admit(server: &Arc<Server>, peer: SocketAddr, name: Option<&str>, mut request
     if let Err(refusal) = server.ingest.check(peer.ip(), proved) {
         return refuse(StatusCode::FORBIDDEN, refusal.to_string());
     }
-    if let Err(refusal) = server.origins.check_camera(request.headers()) {
+    if let Err(refusal) = server.origins.check_camera(request.headers(), proved) {
         return refuse(StatusCode::FORBIDDEN, refusal.to_string());
     }
     let name = match name.filter(|name| !name.is_empty()).map(str::parse::<StreamName>).transpose() {

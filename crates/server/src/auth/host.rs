@@ -57,7 +57,7 @@ impl HostPolicy {
 }
 
 /// `localhost` and names below it (RFC 6761, 6.3), and addresses.
-fn is_local(name: &str) -> bool {
+pub(super) fn is_local(name: &str) -> bool {
     let plain = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     // What `split_authority` lets through in brackets is an IPv6 address.
     name.starts_with('[')

@@ -3,6 +3,7 @@
 //! WebSockets are not covered by the browser's same-origin policy (RFC 6455, 10.2): any page can open one to
 //! this server, with the visitor's cookies where SameSite lets them through. The server has to look.
 
+use super::host::is_local;
 use crate::config::{Config, WebOrigin, split_authority};
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
@@ -61,15 +62,34 @@ impl OriginPolicy {
     /// For cameras: as for viewers, and the literal `file://` of Arduino clients. `null` stays refused: it is
     /// what the sandboxed frame of any page sends.
     ///
+    /// A camera that is not `proved` by a token may say that it comes from this server's host only where
+    /// that is an address or localhost: a page elsewhere can rebind its own name to this machine and would
+    /// then be of the same host.
+    ///
     /// # Errors
     /// [`OriginRefusal`] for every other page.
-    pub fn check_camera(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+    pub fn check_camera(&self, headers: &HeaderMap, proved: bool) -> Result<(), OriginRefusal> {
         let mut origins = headers.get_all(ORIGIN).iter();
         match (origins.next(), origins.next()) {
             (Some(origin), None) if origin == ARDUINO => Ok(()),
+            (Some(_), None) if !proved && !is_local_host(headers) => self.check_listed(headers),
             _ => self.check_viewer(headers),
         }
     }
+
+    /// Only what the configuration names.
+    fn check_listed(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        let text =
+            headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).ok_or(OriginRefusal::Opaque)?;
+        let origin: WebOrigin = text.parse().map_err(|_| OriginRefusal::Opaque)?;
+        if self.allowed.contains(&origin) { Ok(()) } else { Err(OriginRefusal::Site(origin)) }
+    }
+}
+
+/// Whether the request goes to an address or to localhost, which nobody can rebind.
+fn is_local_host(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(split_authority);
+    host.is_some_and(|(name, _)| is_local(name))
 }
 
 /// Whether the page came from the host that the request goes to. The scheme may differ: behind a proxy that
@@ -87,6 +107,21 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
+    #[test]
+    fn a_rebound_name_lets_no_page_publish() {
+        let evil = headers("evil.example:8080", b"http://evil.example:8080");
+        assert!(policy(&[]).check_camera(&evil, false).is_err());
+        assert_eq!(policy(&[]).check_camera(&evil, true), Ok(()));
+        assert_eq!(policy(&["http://evil.example:8080"]).check_camera(&evil, false), Ok(()));
+        for (host, origin) in [
+            ("192.168.1.5:8080", &b"http://192.168.1.5:8080"[..]),
+            ("localhost:8080", b"http://localhost:8080"),
+            ("evil.example:8080", b"file://"),
+        ] {
+            assert_eq!(policy(&[]).check_camera(&headers(host, origin), false), Ok(()), "{host}");
+        }
+    }
+
     fn headers(host: &'static str, origin: &[u8]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_static(host));
@@ -102,7 +137,7 @@ mod tests {
     fn own_pages_and_non_browsers_pass() {
         let policy = policy(&[]);
         assert_eq!(policy.check_viewer(&HeaderMap::new()), Ok(()));
-        assert_eq!(policy.check_camera(&HeaderMap::new()), Ok(()));
+        assert_eq!(policy.check_camera(&HeaderMap::new(), false), Ok(()));
         for (host, origin) in [
             ("localhost:8080", "http://localhost:8080"),
             ("Cams.example.org", "http://cams.example.org"),
@@ -111,7 +146,7 @@ mod tests {
             ("[::1]:8080", "http://[::1]:8080"),
         ] {
             assert_eq!(policy.check_viewer(&headers(host, origin.as_bytes())), Ok(()), "{origin}");
-            assert_eq!(policy.check_camera(&headers(host, origin.as_bytes())), Ok(()), "{origin}");
+            assert_eq!(policy.check_camera(&headers(host, origin.as_bytes()), true), Ok(()), "{origin}");
         }
     }
 
@@ -129,7 +164,7 @@ mod tests {
                 refusal.to_string().contains(&format!("`http.allowed_origins: [{origin}]`")),
                 "{refusal}"
             );
-            assert!(policy(&[]).check_camera(&headers).is_err());
+            assert!(policy(&[]).check_camera(&headers, false).is_err());
             assert_eq!(policy(&["http://other.example", origin]).check_viewer(&headers), Ok(()));
         }
     }
@@ -139,18 +174,18 @@ mod tests {
         for origin in [&b"null"[..], b"", b"file:///x", b"\xff", b"http://localhost:8080/", b"FILE://"] {
             let headers = headers("localhost:8080", origin);
             assert_eq!(policy(&[]).check_viewer(&headers), Err(OriginRefusal::Opaque), "{origin:?}");
-            assert_eq!(policy(&[]).check_camera(&headers), Err(OriginRefusal::Opaque), "{origin:?}");
+            assert_eq!(policy(&[]).check_camera(&headers, false), Err(OriginRefusal::Opaque), "{origin:?}");
         }
         let arduino = headers("localhost:8080", b"file://");
         assert_eq!(policy(&[]).check_viewer(&arduino), Err(OriginRefusal::Opaque));
-        assert_eq!(policy(&[]).check_camera(&arduino), Ok(()));
+        assert_eq!(policy(&[]).check_camera(&arduino, false), Ok(()));
     }
 
     #[test]
     fn two_origins_or_two_hosts_prove_nothing() {
         let mut two = headers("a", b"file://");
         two.append(ORIGIN, HeaderValue::from_static("http://evil.example"));
-        assert_eq!(policy(&[]).check_camera(&two), Err(OriginRefusal::Opaque));
+        assert_eq!(policy(&[]).check_camera(&two, false), Err(OriginRefusal::Opaque));
         let mut hosts = headers("a", b"http://a");
         hosts.append(HOST, HeaderValue::from_static("b"));
         assert!(policy(&[]).check_viewer(&hosts).is_err());

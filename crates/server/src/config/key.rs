@@ -108,6 +108,8 @@ const MIN_IDR_PERIOD: Duration = Duration::from_millis(100);
 const MAX_IDR_PERIOD: Duration = Duration::from_secs(60);
 /// Longest time to remember a stream that is gone: a month.
 const MAX_FORGET_AFTER: Duration = Duration::from_secs(31 * 24 * 3600);
+/// Most encoders: threads that one machine can start.
+const MAX_ENCODERS: usize = 4096;
 /// Most connections, viewers: the file descriptors and ports of one machine.
 const MAX_PEERS: usize = 65_536;
 /// Most streams: beyond what one machine's network carries.
@@ -237,6 +239,17 @@ pub static KEYS: &[Key<Config>] = &[
         doc: "Most viewers at a time, over all streams.",
         set: |config, input| {
             config.limits.viewers = input.parse(|text| value::count(text, 1, MAX_PEERS))?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "limits.encoders",
+        default: "64",
+        list: false,
+        expected: "a whole number from 1 to 4096",
+        doc: "Most H.264 encoders at a time, over all streams; each is a thread.",
+        set: |config, input| {
+            config.limits.encoders = input.parse(|text| value::count(text, 1, MAX_ENCODERS))?;
             Ok(())
         },
     },

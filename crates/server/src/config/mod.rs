@@ -95,6 +95,8 @@ pub struct Limits {
     pub streams: usize,
     /// Most viewers at a time, over all streams.
     pub viewers: usize,
+    /// Most H.264 encoders at a time, over all streams.
+    pub encoders: usize,
 }
 
 /// What the configuration says about one stream (`streams.NAME`).
@@ -140,7 +142,7 @@ impl Default for Config {
             default_stream: None,
             state: PathBuf::from("camherd.db"),
             h264: H264 { bitrate: Bitrate::Automatic, idr_period: Duration::from_secs(2) },
-            limits: Limits { streams: 256, viewers: 1024 },
+            limits: Limits { streams: 256, viewers: 1024, encoders: 64 },
             stall_timeout: Duration::from_secs(10),
             forget_after: Duration::from_secs(3600),
             streams: BTreeMap::new(),

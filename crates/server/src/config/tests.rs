@@ -62,6 +62,7 @@ fn every_key_sets_something() {
         ("h264.idr_period", "1s"),
         ("limits.streams", "7"),
         ("limits.viewers", "7"),
+        ("limits.encoders", "7"),
         ("stall_timeout", "2s"),
         ("forget_after", "2h"),
         ("streams", "door"),

@@ -160,19 +160,24 @@ impl Viewer {
     async fn watch(&mut self, subscription: &mut Subscription, shutdown: &Shutdown) -> Result<Arc<str>, End> {
         let mut patience = std::pin::pin!(tokio::time::sleep(FRESH_WAIT));
         let mut waiting = true;
+        let mut held: Option<StreamState> = None;
         loop {
             tokio::select! {
                 event = subscription.next() => match event {
                     Event::Unit(delivery) => {
                         waiting = false;
-                        if std::mem::take(&mut self.failed) {
-                            self.tell(&ToPlayer::state(&StreamState::Live)).await?;
+                        self.failed = false;
+                        if let Some(state) = held.take() {
+                            self.tell(&ToPlayer::state(&state)).await?;
                         }
                         self.deliver(delivery).await?;
                     }
                     // A camera that is live is no picture yet: the one that proves it comes first.
-                    Event::State(state) if self.failed && state.is_live() => {}
-                    Event::State(state) => self.tell(&ToPlayer::state(&state)).await?,
+                    Event::State(state) if self.failed && state.is_live() => held = Some(state),
+                    Event::State(state) => {
+                        held = None;
+                        self.tell(&ToPlayer::state(&state)).await?;
+                    }
                     Event::Ended(reason) => return Ok(reason),
                 },
                 item = self.socket.recv() => self.answer(item).await?,

@@ -17,6 +17,9 @@ const MAX_REASON: usize = 400;
 /// News logged in [`LOG_EVERY`]: a room of cameras, but not each name that an attacker thinks of.
 const MAX_LINES: u32 = 64;
 
+/// Entries kept of one address, so that one that tries name after name does not push the others out.
+const MAX_PER_ADDRESS: usize = 8;
+
 /// A refusal that repeats is logged once in this time: a device tries again every 5 s, for ever.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 
@@ -82,6 +85,12 @@ impl Refusals {
             }
             None => Refusal { address, stream, reason, count: 1, last: now, logged: now },
         };
+        let of_this_address = |e: &Refusal| e.address == address;
+        if entries.iter().filter(|e| of_this_address(e)).count() >= MAX_PER_ADDRESS
+            && let Some(oldest) = entries.iter().position(of_this_address)
+        {
+            entries.remove(oldest);
+        }
         if entries.len() == MAX_ENTRIES {
             entries.pop_front();
         }
@@ -128,5 +137,17 @@ mod tests {
         let (mut noted, now) = (Noted::default(), Instant::now());
         assert_eq!((0..1000).filter(|_| noted.may_log(now)).count(), MAX_LINES as usize);
         assert!(noted.may_log(now + LOG_EVERY));
+    }
+
+    #[test]
+    fn one_address_does_not_push_out_the_others() {
+        let refusals = Refusals::default();
+        refusals.note("10.0.0.9".parse().unwrap(), "door", "no");
+        for i in 0..200 {
+            refusals.note("10.0.0.66".parse().unwrap(), &format!("name-{i}"), "no");
+        }
+        let list = refusals.list();
+        assert_eq!(list.len(), 1 + MAX_PER_ADDRESS);
+        assert_eq!((list[0].stream.as_str(), list[MAX_PER_ADDRESS].stream.as_str()), ("door", "name-199"));
     }
 }

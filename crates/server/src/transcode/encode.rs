@@ -2,6 +2,7 @@
 
 use super::H264;
 use super::demand::{Demand, Wish};
+use super::room::Place;
 use crate::config::Encoding;
 use bytes::Bytes;
 use camherd_codec::h264::{self, Encoded, Encoder};
@@ -39,7 +40,7 @@ const LEAST_STEP: Duration = Duration::from_micros(200);
 const ASSUMED_FPS: f32 = 30.0;
 
 /// Starts the thread.
-pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer) -> Result<(), String> {
+pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer, place: Place) -> Result<(), String> {
     let input = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|error| error.reason)?;
     let name = format!("{H264:?} {}", stream.name());
     let stream = stream.clone();
@@ -47,12 +48,11 @@ pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer) -> Resu
     let own = Builder::new_current_thread().enable_time().build();
     let runtime = own.map_err(|error| format!("no timers for the encoder: {error}"))?;
     let work = move || {
-        let mut job = match Job::new(encoding, stream) {
-            Ok(job) => job,
-            Err(error) => return writer.fail(error),
-        };
-        if let Err(reason) = runtime.block_on(job.run(input, &writer)) {
-            tracing::info!("encoder stopped: {reason}");
+        let done = Job::new(encoding, stream).and_then(|mut job| runtime.block_on(job.run(input, &writer)));
+        if let Err(reason) = done {
+            tracing::warn!("encoder stopped: {reason}");
+            // Before the writer ends, as its viewers ask again when it does.
+            place.failed(&reason, std::time::Instant::now());
             writer.fail(reason);
         }
     };

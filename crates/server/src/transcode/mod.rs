@@ -6,13 +6,15 @@
 mod demand;
 mod encode;
 mod package;
+mod room;
 
 pub use encode::IDR_ON_DEMAND;
 
 use crate::config::Config;
 use camherd_hub::{Derive, DeriveError, RenditionKey, Stream, Writer};
+use room::Room;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// How long a rendition goes on after its last reader: a page that reloads finds it warm.
@@ -34,13 +36,15 @@ pub const BOUNDARY: &str = "camherd-frame";
 pub struct Deriver {
     config: Arc<Config>,
     runtime: Handle,
+    room: Room,
 }
 
 impl Deriver {
     /// A deriver whose packagers run on `runtime`; encoders have threads of their own.
     #[must_use]
     pub fn new(config: Arc<Config>, runtime: Handle) -> Deriver {
-        Deriver { config, runtime }
+        let room = Room::new(config.limits.encoders);
+        Deriver { config, runtime, room }
     }
 }
 
@@ -49,7 +53,8 @@ impl Derive for Deriver {
         let fail = |reason: String| DeriveError { key: key.clone(), reason };
         if *key == H264 {
             let encoding = self.config.encoding(stream.name());
-            return encode::start(stream, encoding, writer).map_err(fail);
+            let place = self.room.enter(stream.name(), Instant::now()).map_err(fail)?;
+            return encode::start(stream, encoding, writer, place).map_err(fail);
         }
         let packager = package::Packager::for_key(key).ok_or_else(|| fail("no such rendition".to_owned()))?;
         package::start(stream, packager, writer, &self.runtime).map_err(|error| fail(error.reason))
