@@ -28,6 +28,12 @@ const SEEK_PAUSE_MS = 500;
 const WINDOW_MS = 1500;
 const LAG_MS = 250;
 
+/**
+ * A distance must be too large twice, this far apart, before a seek. After a pause of the page's own, what the
+ * browser says first of its clock is from before the pause, and a seek from there would go back to older frames.
+ */
+const CONFIRM_MS = 50;
+
 /** Slowest and fastest speed, and the steps it is set in: a new speed costs the browser work. */
 const SLOWEST = 0.96;
 const FASTEST = 1.1;
@@ -39,6 +45,7 @@ export class LiveEdge {
   #jumped = false;
   #lastSeek = -Infinity;
   #rate = 1;
+  #lagging = null;
 
   /** Takes the distance to the newest frame just after it was appended. */
   arrived(now, behind) {
@@ -50,6 +57,7 @@ export class LiveEdge {
   /** Forgets distances that a seek made meaningless. */
   seeked(now) {
     this.#arrivals = [];
+    this.#lagging = null;
     this.#lastSeek = now;
   }
 
@@ -81,7 +89,12 @@ export class LiveEdge {
     }
     if (now - this.#lastSeek < SEEK_PAUSE_MS) return false;
     const limit = now - this.#joined < JOIN_MS ? JOIN_SEEK_S : SEEK_S;
-    if (behind <= limit) return false;
+    if (behind <= limit) {
+      this.#lagging = null;
+      return false;
+    }
+    this.#lagging ??= now;
+    if (now - this.#lagging < CONFIRM_MS) return false;
     const floor = this.#floor(now, LAG_MS);
     return floor === null || floor > limit;
   }

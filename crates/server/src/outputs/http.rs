@@ -114,6 +114,7 @@ pub async fn respond(
     match timeout(FIRST_PICTURE, poll_fn(|cx| live.poll_unit(cx))).await {
         Ok(Ok(())) => {}
         Ok(Err(reason)) => return Err(nothing(&reason)),
+        Err(_) if stream.state().is_live() => return Err(nothing("nothing to send came in time")),
         Err(_) => return Err(nothing(stream.state().reason())),
     }
     let mut response = Response::new(Body::new(live));
