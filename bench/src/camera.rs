@@ -1,4 +1,4 @@
-//! Cameras: WebSocket clients that send prepared JPEGs at absolute times, as devices do (PROTOCOLS.md, system 1).
+//! Cameras: WebSocket clients that send prepared JPEGs at absolute times, as devices do.
 
 use crate::clock;
 use crate::error::{Error, protocol};
