@@ -104,6 +104,15 @@ impl Hub {
         unused
     }
 
+    /// Removes a stream, whoever holds it: its readers and its publisher are told that it has ended.
+    pub fn remove(&self, name: &StreamName, reason: &str) -> bool {
+        let removed = lock(&self.0.streams).by_name.remove(name);
+        if let Some(stream) = &removed {
+            stream.close(reason);
+        }
+        removed.is_some()
+    }
+
     /// All streams, by name.
     #[must_use]
     pub fn streams(&self) -> Vec<Stream> {

@@ -59,6 +59,10 @@ struct Inner {
     ended: Option<std::sync::Arc<str>>,
     keyframe_wanted: bool,
     writer_waker: Option<Waker>,
+    /// Whoever waits for the first reader to come or the last to leave.
+    demand_waker: Option<Waker>,
+    /// The stream is gone for good, for this reason.
+    closed: Option<std::sync::Arc<str>>,
     state: StreamState,
     state_version: u64,
 }
@@ -114,6 +118,8 @@ impl Rendition {
                 ended: None,
                 keyframe_wanted: false,
                 writer_waker: None,
+                demand_waker: None,
+                closed: None,
                 state,
                 state_version: 1,
             }),
@@ -123,8 +129,9 @@ impl Rendition {
     /// Adds a reader. The second value is the run that the caller must now start writing, if the
     /// rendition is `derived` and nobody writes it.
     pub(crate) fn join(&self, cursor: Cursor, derived: bool) -> (ReaderState, Option<Run>) {
-        let mut inner = lock(&self.inner);
-        let start = (derived && !inner.written).then(|| {
+        let mut guard = lock(&self.inner);
+        let inner = &mut *guard;
+        let start = (derived && !inner.written && inner.closed.is_none()).then(|| {
             // What an earlier run left must not be the first picture of this one.
             inner.ring.clear();
             inner.begin()
@@ -134,6 +141,9 @@ impl Rendition {
             other => other,
         };
         let reader = ReaderState { slot: inner.readers.add(), cursor, run: inner.run, state_version: 0 };
+        let waker = if inner.readers.count() == 1 { inner.demand_waker.take() } else { None };
+        drop(guard);
+        wake(waker);
         (reader, start)
     }
 
@@ -143,14 +153,38 @@ impl Rendition {
     }
 
     pub(crate) fn leave(&self, reader: &ReaderState) {
-        let waker = {
+        let wakers = {
             let mut inner = lock(&self.inner);
             inner.readers.remove(reader.slot);
-            if inner.readers.count() == 0 { inner.writer_waker.take() } else { None }
+            let last = inner.readers.count() == 0;
+            if last { (inner.writer_waker.take(), inner.demand_waker.take()) } else { (None, None) }
         };
-        if let Some(waker) = waker {
-            waker.wake();
+        wake(wakers.0);
+        wake(wakers.1);
+    }
+
+    /// Ready when somebody reads, if nobody did (`was`), or the other way round.
+    pub(crate) fn poll_demand(&self, was: bool, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut inner = lock(&self.inner);
+        let is = inner.readers.count() > 0;
+        if is != was {
+            return Poll::Ready(is);
         }
+        inner.demand_waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Ends the rendition for good: its writer and its readers, those to come as well.
+    pub(crate) fn close(&self, reason: &std::sync::Arc<str>) {
+        let (waiting, writer) = {
+            let mut inner = lock(&self.inner);
+            inner.closed = Some(reason.clone());
+            inner.written = false;
+            inner.ring.clear();
+            (inner.readers.take_waiting(), inner.writer_waker.take())
+        };
+        waiting.into_iter().for_each(Waker::wake);
+        wake(writer);
     }
 
     /// Appends a unit if `run` is still the writer's; never waits.
@@ -309,7 +343,7 @@ pub(crate) enum Wish {
 impl Inner {
     fn begin(&mut self) -> Run {
         self.run += 1;
-        self.written = true;
+        self.written = self.closed.is_none();
         self.ended = None;
         self.keyframe_wanted = false;
         if let Some(previous) = self.writer_waker.take() {
@@ -320,6 +354,9 @@ impl Inner {
 
     /// A reader hears of the end of the run that it joined, or of a later one, not of an earlier one.
     fn ended_for(&self, reader: &ReaderState) -> Option<std::sync::Arc<str>> {
+        if self.closed.is_some() {
+            return self.closed.clone();
+        }
         if self.written || self.run < reader.run { None } else { self.ended.clone() }
     }
 

@@ -122,7 +122,7 @@ impl Ring {
             return true;
         }
         // The newest group stays whole for those who join; what is older goes with its age.
-        self.key.is_some_and(|key| self.first < key) && back.pts.since(front.pts) > self.limits.window
+        self.key.is_some_and(|key| self.first < key) && back.dts.since(front.dts) > self.limits.window
     }
 
     fn get(&self, seq: u64) -> Option<&Unit> {
@@ -133,7 +133,7 @@ impl Ring {
     fn behind(&self, seq: u64) -> bool {
         match (self.get(seq), self.units.back()) {
             (Some(next), Some(newest)) => {
-                self.end() - seq > self.limits.slack && newest.pts.since(next.pts) > self.limits.window
+                self.end() - seq > self.limits.slack && newest.dts.since(next.dts) > self.limits.window
             }
             _ => false,
         }
@@ -176,7 +176,7 @@ impl Ring {
     /// How old the newest keyframe is in relation to the newest unit, in media time.
     pub(crate) fn keyframe_age(&self) -> Option<Duration> {
         let key = self.get(self.key?)?;
-        Some(self.units.back()?.pts.since(key.pts))
+        Some(self.units.back()?.dts.since(key.dts))
     }
 }
 

@@ -60,6 +60,9 @@ pub trait Derive: Send + Sync + 'static {
     /// # Errors
     /// [`DeriveError`] when the key has no meaning or no resources are left; the subscriber gets it.
     fn derive(&self, stream: &Stream, key: &RenditionKey, writer: Writer) -> Result<(), DeriveError>;
+
+    /// How much the rendition `key` may hold, where the streams hold `limits`.
+    fn limits(&self, key: &RenditionKey, limits: RingLimits) -> RingLimits;
 }
 
 /// Why a rendition cannot be made.
@@ -87,6 +90,8 @@ struct Inner {
     state: Mutex<StreamState>,
     control: Control,
     stats: Stats,
+    /// Why the stream is gone for good, if it is.
+    removed: Mutex<Option<std::sync::Arc<str>>>,
 }
 
 /// What [`Stream::renditions`] tells of one rendition.
@@ -121,6 +126,7 @@ impl Stream {
             state: Mutex::new(StreamState::Waiting),
             control: Control::default(),
             stats: Stats::default(),
+            removed: Mutex::new(None),
         }))
     }
 
@@ -206,8 +212,36 @@ impl Stream {
         // Same order of locks as in `set_state`: a rendition is born with the state that holds now.
         let state = lock(&self.0.state);
         let mut derived = lock(&self.0.derived);
-        let make = || Arc::new(Rendition::new(self.0.limits, state.clone()));
-        derived.entry(key.clone()).or_insert_with(make).clone()
+        let limits = || self.0.derive.limits(key, self.0.limits);
+        let make = || Arc::new(Rendition::new(limits(), state.clone()));
+        let rendition = derived.entry(key.clone()).or_insert_with(make).clone();
+        if let Some(reason) = self.removed() {
+            rendition.close(&reason);
+        }
+        rendition
+    }
+
+    /// Ends the stream for good, for its publisher and all its readers.
+    pub(crate) fn close(&self, reason: &str) {
+        let reason = std::sync::Arc::from(reason);
+        *lock(&self.0.removed) = Some(std::sync::Arc::clone(&reason));
+        self.set_state(StreamState::Offline(reason.clone()));
+        self.0.source.close(&reason);
+        for rendition in lock(&self.0.derived).values() {
+            rendition.close(&reason);
+        }
+    }
+
+    /// Why the stream is gone for good, if [`crate::Hub::remove`] has removed it: nothing comes any more.
+    #[must_use]
+    pub fn removed(&self) -> Option<std::sync::Arc<str>> {
+        lock(&self.0.removed).clone()
+    }
+
+    /// Waits until somebody reads the source, directly or through what is made of it, if nobody did
+    /// (`was` is false); else until nobody does any more. For one who waits at a time.
+    pub async fn demand_changed(&self, was: bool) -> bool {
+        std::future::poll_fn(|cx| self.0.source.poll_demand(was, cx)).await
     }
 
     /// The newest unit of the source, from memory, and its number.

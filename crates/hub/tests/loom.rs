@@ -22,6 +22,10 @@ impl Derive for Started {
         self.0.lock().unwrap().push(writer);
         Ok(())
     }
+
+    fn limits(&self, _: &RenditionKey, limits: RingLimits) -> RingLimits {
+        limits
+    }
 }
 
 fn stream() -> (Stream, Arc<Started>) {
@@ -34,6 +38,7 @@ fn unit(number: u8, keyframe: bool) -> Unit {
     Unit {
         payload: Bytes::copy_from_slice(&[number]),
         pts: MediaTime(0),
+        dts: MediaTime(0),
         keyframe,
         format: Arc::new(Format { codec: Codec::Jpeg, width: 1, height: 1, packaging: Packaging::Bare }),
         stamps: Stamps::default(),

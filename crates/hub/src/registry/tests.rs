@@ -27,6 +27,10 @@ impl Derive for Hand {
         self.0.lock().unwrap().send(writer).unwrap();
         Ok(())
     }
+
+    fn limits(&self, _: &RenditionKey, limits: RingLimits) -> RingLimits {
+        limits
+    }
 }
 
 fn hub(max: usize) -> (Hub, mpsc::Receiver<Writer>) {
@@ -42,6 +46,7 @@ fn unit(number: u8, keyframe: bool) -> Unit {
     Unit {
         payload: Bytes::copy_from_slice(&[number]),
         pts: MediaTime(i64::from(number) * 33_000),
+        dts: MediaTime(i64::from(number) * 33_000),
         keyframe,
         format: std::sync::Arc::new(Format {
             codec: Codec::Jpeg,
@@ -261,4 +266,42 @@ fn a_stream_that_nobody_reads_holds_no_more_than_a_joiner_takes() {
     drop(viewer);
     camera.push(unit(8, false)).unwrap();
     assert_eq!(held(), 2, "the newest group stays whole");
+}
+
+#[test]
+fn a_removed_stream_ends_for_readers_and_publisher_and_its_name_is_free() {
+    let (hub, _) = hub(2);
+    let name: StreamName = "door".parse().unwrap();
+    let stream = hub.get_or_create(&name).unwrap();
+    let mut publisher = stream.publish(Owner("a".into()), "a".into()).unwrap();
+    publisher.push(unit(0, true)).unwrap();
+    let mut source = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).unwrap();
+    assert!(hub.remove(&name, "gone"));
+    let ended = |subscription: &mut Subscription| loop {
+        match now(subscription.next()) {
+            Some(Event::Ended(reason)) => return reason.to_string(),
+            Some(_) => {}
+            None => panic!("it waits"),
+        }
+    };
+    assert_eq!(ended(&mut source), "gone");
+    assert!(publisher.push(unit(1, true)).is_err());
+    assert_eq!(ended(&mut stream.subscribe(&RenditionKey::from_static("x"), Start::Newest).unwrap()), "gone");
+    assert_eq!(stream.removed().as_deref(), Some("gone"));
+    assert!(hub.get_or_create(&name).unwrap().removed().is_none());
+    assert!(!hub.remove(&"nobody".parse().unwrap(), "gone"));
+}
+
+#[test]
+fn demand_is_told_when_the_first_reader_comes_and_the_last_leaves() {
+    let (hub, _) = hub(1);
+    let stream = hub.get_or_create(&name("door")).unwrap();
+    assert_eq!(now(stream.demand_changed(false)), None);
+    let one = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).unwrap();
+    let two = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).unwrap();
+    assert_eq!(now(stream.demand_changed(false)), Some(true));
+    drop(one);
+    assert_eq!(now(stream.demand_changed(true)), None);
+    drop(two);
+    assert_eq!(now(stream.demand_changed(true)), Some(false));
 }

@@ -12,6 +12,7 @@ fn unit(number: u64, size: usize, keyframe: bool, pts_ms: u64) -> Unit {
     Unit {
         payload: Bytes::from(payload),
         pts: MediaTime(pts_ms as i64 * 1000),
+        dts: MediaTime(pts_ms as i64 * 1000),
         keyframe,
         format: Arc::new(Format { codec: Codec::Jpeg, width: 1, height: 1, packaging: Packaging::Bare }),
         stamps: Stamps::default(),
