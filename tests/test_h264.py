@@ -275,7 +275,7 @@ def test_nothing_is_decoded_until_somebody_watches(server):
         with open_socket(server, "/ws/jpeg") as jpeg, server.open("/streams/door/mjpeg") as mjpeg:
             jpeg.recv(timeout=5)
             mjpeg.read_at_least(1000)
-            assert set(server.active("door")) == {"source", "source/multipart"} and encoders() == []
+            assert set(server.active("door")) == {"source", "jpeg/multipart"} and encoders() == []
         with open_socket(server, "/ws/viewer") as one, open_socket(server, "/ws/fmp4") as two:
             one.recv(timeout=5)
             collect(two, lambda got: any(isinstance(m, bytes) for m in got))

@@ -1,7 +1,9 @@
 //! JPEG (ITU-T T.81) to and from planar 4:2:0.
 
 use crate::backend::{self, JpegDecoder, JpegEncoder};
-use crate::picture::{Picture, SizeError};
+use crate::picture::{JPEG_COLOUR, Picture, SizeError};
+use crate::recolour;
+use crate::view::I420View;
 use bytes::Bytes;
 
 /// Why a JPEG cannot be decoded or encoded.
@@ -25,9 +27,6 @@ pub enum Error {
     /// The quality for an encoder is outside 1 to 100.
     #[error("JPEG quality {0}: must be 1 to 100")]
     Quality(u8),
-    /// The picture to encode is in limited range, which JPEG has no way to say.
-    #[error("a JPEG is always full range, the picture is in limited range")]
-    LimitedRange,
     /// The library refused to encode.
     #[error("cannot encode JPEG: {0}")]
     Encode(String),
@@ -64,6 +63,8 @@ impl Decoder {
 /// Encodes pictures to 4:2:0 baseline JPEG files with JFIF header.
 pub struct Encoder {
     backend: Box<dyn JpegEncoder>,
+    /// A picture in the colours of JPEG, where the one to encode has others.
+    recoloured: Picture,
 }
 
 impl Encoder {
@@ -77,15 +78,28 @@ impl Encoder {
         }
         let none = Error::Library("no backend is built in".to_owned());
         let (backend, _) = backend::first_working(backend::JPEG_ENCODERS, |open| open(quality), none)?;
-        Ok(Encoder { backend })
+        Ok(Encoder { backend, recoloured: Picture::default() })
     }
 
-    /// Encodes one full-range picture to a whole JPEG file.
+    /// Encodes one picture to a whole JPEG file. A picture in other colours than those of JPEG (full range,
+    /// BT.601) is brought to them first.
     ///
     /// # Errors
-    /// [`Error::LimitedRange`] when the picture is not full range, [`Error::Encode`] when the library fails.
+    /// [`Error::Encode`] when the library fails.
     pub fn encode(&mut self, picture: &Picture) -> Result<Bytes, Error> {
-        self.backend.encode(picture)
+        self.encode_view(&I420View::from(picture))
+    }
+
+    /// [`Encoder::encode`] of a picture that lies anywhere.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] when the library fails.
+    pub fn encode_view(&mut self, picture: &I420View<'_>) -> Result<Bytes, Error> {
+        if picture.colour() == JPEG_COLOUR {
+            return self.backend.encode(picture);
+        }
+        recolour::to_jpeg(picture, &mut self.recoloured)?;
+        self.backend.encode(&I420View::from(&self.recoloured))
     }
 }
 

@@ -10,12 +10,17 @@ extern crate self as camherd_codec;
 
 mod backend;
 mod chroma;
+pub mod convert;
+pub mod decode;
 pub mod h264;
 pub mod jpeg;
 pub mod picture;
+mod recolour;
 pub mod scale;
+pub mod view;
 
 pub use picture::{Picture, Range};
+pub use view::I420View;
 
 #[cfg(test)]
 #[path = "../tests/support/scene.rs"]

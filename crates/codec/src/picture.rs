@@ -1,5 +1,6 @@
 //! The picture that all codecs share: planar I420 with 8 bits per sample, in buffers that are reused.
 
+use camherd_media::unit::{Colour, Matrix};
 use std::num::NonZeroU16;
 
 /// Largest width and height, in pixels. Twice 4K; a frame of that size is 100 MB, which bounds what a
@@ -93,7 +94,7 @@ struct Layout {
 }
 
 /// A picture in planar I420 (4:2:0): luma at full size, two chroma planes of half the width and height,
-/// both rounded up. The matrix is that of BT.601, as in JFIF (ITU-T T.871, 7).
+/// both rounded up.
 ///
 /// Invariants: width and height are 1 to [`MAX_DIMENSION`]; each plane's data is a whole number of rows.
 #[derive(Clone, Debug)]
@@ -102,15 +103,18 @@ pub struct Picture {
     width: NonZeroU16,
     height: NonZeroU16,
     planes: [Layout; 3],
-    range: Range,
+    colour: Colour,
 }
 
+/// What the samples of a JPEG mean (ITU-T T.871, 6.2 and 7).
+pub(crate) const JPEG_COLOUR: Colour = Colour { full_range: true, matrix: Matrix::Bt601 };
+
 impl Default for Picture {
-    /// A picture of one black pixel, for use as a reusable output.
+    /// A picture of one black pixel in the colours of JPEG, for use as a reusable output.
     fn default() -> Picture {
         let one = NonZeroU16::MIN;
         let mut picture =
-            Picture { data: Vec::new(), width: one, height: one, planes: layout(1, 1), range: Range::Full };
+            Picture { data: Vec::new(), width: one, height: one, planes: layout(1, 1), colour: JPEG_COLOUR };
         picture.set_layout(one, one);
         picture.fill(0, 128, 128);
         picture
@@ -118,7 +122,7 @@ impl Default for Picture {
 }
 
 impl Picture {
-    /// A picture of that size in full range, all samples zero.
+    /// A picture of that size in the colours of JPEG (full range, BT.601), all samples zero.
     ///
     /// # Errors
     /// [`SizeError`] unless both are 1 to [`MAX_DIMENSION`].
@@ -179,12 +183,23 @@ impl Picture {
     /// Which sample values stand for black and white.
     #[must_use]
     pub fn range(&self) -> Range {
-        self.range
+        if self.colour.full_range { Range::Full } else { Range::Limited }
     }
 
     /// Declares which sample values stand for black and white; converts nothing.
     pub fn set_range(&mut self, range: Range) {
-        self.range = range;
+        self.colour.full_range = range == Range::Full;
+    }
+
+    /// What the samples mean.
+    #[must_use]
+    pub fn colour(&self) -> Colour {
+        self.colour
+    }
+
+    /// Declares what the samples mean; converts nothing.
+    pub fn set_colour(&mut self, colour: Colour) {
+        self.colour = colour;
     }
 
     fn plane(&self, index: usize) -> Plane<'_> {

@@ -1,6 +1,7 @@
 //! Changes the size of pictures.
 
 use crate::picture::{Picture, Plane, PlaneMut};
+use crate::view::I420View;
 use fast_image_resize::images::{CroppedImage, CroppedImageMut, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -40,13 +41,21 @@ impl Scaler {
     }
 
     /// Scales all of `source` to the size that `target` has. The aspect ratio is the caller's affair. The
-    /// target takes the range of the source.
+    /// target takes the colours of the source.
     ///
     /// # Errors
     /// [`Error`] when the scaler fails.
     pub fn scale(&mut self, source: &Picture, target: &mut Picture) -> Result<(), Error> {
-        target.set_range(source.range());
-        for (from, mut to) in [source.y(), source.u(), source.v()].into_iter().zip(target.planes_mut()) {
+        self.scale_view(&I420View::from(source), target)
+    }
+
+    /// [`Scaler::scale`] of a picture that lies anywhere.
+    ///
+    /// # Errors
+    /// [`Error`] when the scaler fails.
+    pub fn scale_view(&mut self, source: &I420View<'_>, target: &mut Picture) -> Result<(), Error> {
+        target.set_colour(source.colour());
+        for (from, mut to) in source.planes().into_iter().zip(target.planes_mut()) {
             if (from.width, from.height) == (to.width, to.height) {
                 to.rows_mut().zip(from.rows()).for_each(|(to, from)| to.copy_from_slice(from));
                 continue;

@@ -8,41 +8,17 @@
 #[allow(dead_code)]
 #[path = "support/scene.rs"]
 mod scene;
+#[path = "support/tool.rs"]
+mod tool;
 
 use camherd_codec::picture::Plane;
 use camherd_codec::{Picture, Range, h264, jpeg};
 use camherd_media::time::MediaTime;
 use scene::{Motion, paint};
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::time::Duration;
+use tool::run;
 
 const FRAMES: u32 = 75;
-
-/// Runs a program with `input` on its standard input and gives its standard output. Anything on standard
-/// error fails: the programs run at a log level where that means a fault in the stream.
-fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program} must be installed for this test: {error}"));
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // From a thread of its own, because the output does not fit a pipe. A program that has seen enough of its
-    // input closes it; whether it has seen what it should shows in its output.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    assert!(
-        output.status.success() && output.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output.stdout
-}
 
 /// Encodes `FRAMES` frames of the moving scene; gives the stream and the frames.
 fn stream(width: u32, height: u32, range: Range) -> (Vec<u8>, Vec<Picture>, usize) {

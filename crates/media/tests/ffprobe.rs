@@ -107,6 +107,7 @@ fn encode(scratch: &Scratch, profile: &str, start: i64, keep_delimiters: bool) -
         units.push(Unit {
             payload: kept.flat_map(|nal| [&[0, 0, 0, 1], *nal].concat()).collect(),
             pts: MediaTime(pts),
+            dts: MediaTime(pts),
             keyframe: nals.iter().any(|nal| nal[0] & 0x1f == 5),
             format: format.clone(),
             stamps: Stamps::received(Monotonic(0)),
@@ -255,6 +256,7 @@ fn ffmpeg_finds_the_same_slices_in_both_containers() {
     for (unit, index) in units.iter_mut().zip(0..) {
         // ffmpeg counts the times of a bare stream in frames and complains of two in one.
         unit.pts = MediaTime(index * 40_000);
+        unit.dts = unit.pts;
     }
     let payloads: Vec<u8> = units.iter().flat_map(|unit| unit.payload.to_vec()).collect();
     let want = slices(&payloads);

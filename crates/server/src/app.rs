@@ -1,9 +1,11 @@
 //! Wiring: from settings to a running server, and from the word to stop to its end.
 
+mod cameras;
 mod janitor;
 
 use crate::api::router::router;
 use crate::api::state::{Cameras, Server};
+use crate::api::streams::catalogue::Catalogue;
 use crate::auth::{
     AuthError, Authenticator, HostPolicy, IngestPolicy, Moment, OriginPolicy, Policy, SignInLink,
     ensure_admin_token,
@@ -13,6 +15,7 @@ use crate::net::listener::{ListenError, bind};
 use crate::net::server;
 use crate::net::shutdown::Shutdown;
 use crate::outputs::viewer::Viewers;
+use crate::sources::pull::{AddError, Pulls};
 use crate::sources::refusals::Refusals;
 use crate::sources::telemetry::Telemetry;
 use crate::store::{Store, StoreError};
@@ -41,6 +44,9 @@ pub enum StartError {
     /// The configuration names more streams than it allows.
     #[error(transparent)]
     Full(#[from] Full),
+    /// A configured camera cannot be fetched.
+    #[error(transparent)]
+    Camera(#[from] AddError),
     /// A socket does not say its address.
     #[error("a listening socket has no address")]
     Address(#[source] std::io::Error),
@@ -73,6 +79,10 @@ impl App {
         if let Some(warning) = &policy.warning {
             tracing::warn!("{warning}");
         }
+        let origins = OriginPolicy::new(&config);
+        if let Some(warning) = origins.warning() {
+            tracing::warn!("{warning}");
+        }
         let store = Arc::new(Store::open(&config.state)?);
         let token = if policy.required { ensure_admin_token(&store, Moment::now())? } else { None };
         let sign_in = token.and_then(|token| token.sign_in_link(&addresses));
@@ -83,9 +93,12 @@ impl App {
         for name in config.streams.keys() {
             hub.get_or_create(name)?;
         }
+        let catalogue = Catalogue::load(store.clone(), &config)?;
+        let pulls = Pulls::new(hub.clone(), config.stall_timeout, shutdown.clone());
+        cameras::start(&pulls, &config, &catalogue)?;
         let server = Server {
             hosts: HostPolicy::new(&policy),
-            origins: OriginPolicy::new(&config),
+            origins,
             ingest: IngestPolicy::new(&config),
             auth: Authenticator::new(policy, store)?,
             viewers: Viewers::new(config.limits.viewers),
@@ -93,6 +106,8 @@ impl App {
             admission: Mutex::default(),
             refusals: Refusals::default(),
             telemetry: Telemetry::default(),
+            pulls,
+            catalogue,
             hub,
             config,
             shutdown,

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod net;
 pub mod outputs;
+mod random;
 pub mod sources;
 pub mod store;
 #[cfg(test)]

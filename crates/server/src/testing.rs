@@ -9,6 +9,10 @@ impl Derive for Nothing {
     fn derive(&self, _: &Stream, key: &RenditionKey, _: Writer) -> Result<(), DeriveError> {
         Err(DeriveError { key: key.clone(), reason: "nothing is derived here".to_owned() })
     }
+
+    fn limits(&self, _: &RenditionKey, limits: RingLimits) -> RingLimits {
+        limits
+    }
 }
 
 /// A hub for at most `max_streams` streams that derives nothing.

@@ -4,11 +4,16 @@
 //! methods, so that a backend cannot forget part of the contract.
 
 mod openh264;
+mod openh264_decoder;
+mod reorder;
+mod sps;
 mod turbojpeg;
 
 use crate::picture::Picture;
-use crate::{h264, jpeg};
+use crate::view::I420View;
+use crate::{decode, h264, jpeg};
 use bytes::Bytes;
+use camherd_media::time::MediaTime;
 use std::time::Duration;
 
 /// Decodes JPEG pictures of any size, one after the other.
@@ -19,8 +24,8 @@ pub(crate) trait JpegDecoder: Send {
 
 /// Encodes full-range pictures of any size to 4:2:0 JPEG files.
 pub(crate) trait JpegEncoder: Send {
-    /// Encodes one picture to a whole JPEG file with JFIF header and Huffman tables.
-    fn encode(&mut self, picture: &Picture) -> Result<Bytes, jpeg::Error>;
+    /// Encodes one picture in the colours of JPEG to a whole file with JFIF header and Huffman tables.
+    fn encode(&mut self, picture: &I420View<'_>) -> Result<Bytes, jpeg::Error>;
 }
 
 /// Encodes pictures of one size to constrained-baseline H.264, one access unit per picture and no delay.
@@ -40,6 +45,19 @@ pub(crate) trait H264Encoder: Send {
     fn set_frame_rate(&mut self, fps: f32) -> Result<(), h264::Error>;
 }
 
+/// Decodes the access units of one stream, with no concealment of errors.
+pub(crate) trait VideoDecoder: Send {
+    /// Decodes one access unit in Annex B form; gives whether [`VideoDecoder::picture`] has a picture now. An
+    /// error is the last thing before a `reset`.
+    fn decode(&mut self, access_unit: &[u8], pts: MediaTime) -> Result<bool, decode::Error>;
+    /// Takes the next of the pictures that are kept back for their order; gives whether there is one.
+    fn flush(&mut self) -> Result<bool, decode::Error>;
+    /// Forgets everything; the next access unit is a keyframe with parameter sets.
+    fn reset(&mut self) -> Result<(), decode::Error>;
+    /// The picture that the last call gave.
+    fn picture(&self) -> Option<decode::Decoded<'_>>;
+}
+
 /// A backend that may or may not work here.
 pub(crate) struct Candidate<Open> {
     /// Name for reports.
@@ -51,6 +69,7 @@ pub(crate) struct Candidate<Open> {
 type OpenJpegDecoder = fn() -> Result<Box<dyn JpegDecoder>, jpeg::Error>;
 type OpenJpegEncoder = fn(quality: u8) -> Result<Box<dyn JpegEncoder>, jpeg::Error>;
 type OpenH264Encoder = fn(&h264::Config) -> Result<Box<dyn H264Encoder>, h264::Error>;
+type OpenVideoDecoder = fn(decode::Codec, decode::Order) -> Result<Box<dyn VideoDecoder>, decode::Error>;
 
 /// JPEG decoders, best first.
 pub(crate) const JPEG_DECODERS: &[Candidate<OpenJpegDecoder>] =
@@ -63,6 +82,21 @@ pub(crate) const JPEG_ENCODERS: &[Candidate<OpenJpegEncoder>] =
 /// H.264 encoders, best first.
 pub(crate) const H264_ENCODERS: &[Candidate<OpenH264Encoder>] =
     &[Candidate { name: "openh264", open: openh264::open_encoder }];
+
+/// Decoders for `codec`, best first.
+pub(crate) fn video_decoders(codec: decode::Codec) -> &'static [Candidate<OpenVideoDecoder>] {
+    match codec {
+        decode::Codec::H264 => H264_DECODERS,
+        decode::Codec::H265 => H265_DECODERS,
+    }
+}
+
+/// H.264 decoders, best first.
+const H264_DECODERS: &[Candidate<OpenVideoDecoder>] =
+    &[Candidate { name: "openh264", open: openh264_decoder::open_decoder }];
+
+/// H.265 decoders, best first.
+const H265_DECODERS: &[Candidate<OpenVideoDecoder>] = &[];
 
 /// Opens the first candidate that works; the error is that of the last one tried.
 pub(crate) fn first_working<Open, Codec, Error>(

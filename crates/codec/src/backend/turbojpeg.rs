@@ -4,7 +4,8 @@
 use super::{JpegDecoder, JpegEncoder};
 use crate::chroma;
 use crate::jpeg::Error;
-use crate::picture::{MAX_DIMENSION, Picture, Plane, Range, SizeError};
+use crate::picture::{JPEG_COLOUR, MAX_DIMENSION, Picture, Plane, SizeError};
+use crate::view::I420View;
 use ::turbojpeg::raw;
 use bytes::Bytes;
 use std::ffi::{CStr, c_int};
@@ -131,7 +132,7 @@ impl Decoder {
     fn decode_to_420(&mut self, jpeg: &[u8], out: &mut Picture) -> Result<(), Error> {
         let header = self.read_header(jpeg)?;
         out.resize(header.width, header.height)?;
-        out.set_range(Range::Full);
+        out.set_colour(JPEG_COLOUR);
         match header.subsampling {
             raw::TJSAMP_TJSAMP_420 => self.decode_planes(jpeg, header, out, false),
             raw::TJSAMP_TJSAMP_GRAY => {
@@ -258,11 +259,8 @@ pub(super) fn open_encoder(quality: u8) -> Result<Box<dyn JpegEncoder>, Error> {
 }
 
 impl JpegEncoder for Encoder {
-    fn encode(&mut self, picture: &Picture) -> Result<Bytes, Error> {
-        if picture.range() != Range::Full {
-            return Err(Error::LimitedRange);
-        }
-        let [y, u, v] = [picture.y(), picture.u(), picture.v()];
+    fn encode(&mut self, picture: &I420View<'_>) -> Result<Bytes, Error> {
+        let [y, u, v] = picture.planes();
         let image = ::turbojpeg::YuvPlanesImage {
             y_plane: y.data,
             u_plane: u.data,

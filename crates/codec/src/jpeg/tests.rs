@@ -244,9 +244,31 @@ fn chroma_is_taken_as_it_is_from_420() {
 fn encoder_limits() {
     assert_eq!(Encoder::new(0).err(), Some(Error::Quality(0)));
     assert_eq!(Encoder::new(101).err(), Some(Error::Quality(101)));
-    let mut limited = scene(16, 16);
-    limited.set_range(Range::Limited);
-    assert_eq!(Encoder::new(100).unwrap().encode(&limited), Err(Error::LimitedRange));
+}
+
+#[test]
+fn pictures_in_other_colours_look_the_same_as_a_jpeg() {
+    use camherd_media::unit::{Colour, Matrix, PixelFormat};
+    // Smooth, so that the coarser chroma and the compression change little.
+    let mut picture = Picture::new(96, 64).unwrap();
+    let [mut y, mut u, mut v] = picture.planes_mut();
+    y.rows_mut().for_each(|row| row.iter_mut().enumerate().for_each(|(x, s)| *s = 70 + x as u8));
+    u.rows_mut().enumerate().for_each(|(y, row)| row.fill(110 + y as u8));
+    v.rows_mut().enumerate().for_each(|(y, row)| row.fill(150 - y as u8));
+    let bgr = |picture: &Picture| {
+        let mut out = vec![0; 96 * 64 * 3];
+        crate::convert::convert(&I420View::from(picture), PixelFormat::Bgr24, &mut out).unwrap();
+        out
+    };
+    for matrix in [Matrix::Bt601, Matrix::Bt709] {
+        for full_range in [true, false] {
+            picture.set_colour(Colour { full_range, matrix });
+            let file = Encoder::new(98).unwrap().encode(&picture).unwrap();
+            let (should, is) = (bgr(&picture), bgr(&decoded(&file).unwrap()));
+            let worst = should.iter().zip(&is).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+            assert!(worst <= 6, "{matrix:?}, full range {full_range}: {worst}");
+        }
+    }
 }
 
 proptest! {

@@ -1,4 +1,4 @@
-//! Bodies of the fuzz targets for [`super::jpeg`] and [`super::h264`], also run by property tests.
+//! Bodies of the fuzz targets for [`super::jpeg`], [`super::h264`] and [`super::h265`], also run by property tests.
 //!
 //! They panic when an invariant does not hold, which is what a fuzzer looks for.
 
@@ -7,6 +7,7 @@ use super::h264::nal::{NalKind, nal_units};
 use super::h264::normalise::Normaliser;
 use super::h264::split::{AccessUnit, AccessUnitSplitter};
 use super::h264::sps::Sps;
+use super::h265;
 use super::jpeg::{MAX_DIMENSION, MAX_JPEG, normalise};
 use bytes::Bytes;
 
@@ -100,6 +101,41 @@ fn normalised_unit(normaliser: &mut Normaliser, unit: &AccessUnit) {
     }
 }
 
+/// What the normaliser makes of a byte stream, cut at its delimiters, keeps the promises of [`crate::unit::Unit`],
+/// and a keyframe stands alone.
+pub fn h265_normalise(data: &[u8]) {
+    use h265::nal::NalKind;
+    let mut units: Vec<Vec<u8>> = vec![Vec::new()];
+    for nal in nal_units(data) {
+        if NalKind::of(nal) == Some(NalKind::AccessUnitDelimiter) {
+            units.push(Vec::new());
+        }
+        if let Some(unit) = units.last_mut() {
+            unit.extend_from_slice(&[0, 0, 1]);
+            unit.extend_from_slice(nal);
+        }
+    }
+    let mut normaliser = h265::normalise::Normaliser::new();
+    for unit in units {
+        let Ok(Some(picture)) = normaliser.push(&Bytes::from(unit)) else { continue };
+        check_framing(&picture.data);
+        let kinds: Vec<_> = nal_units(&picture.data).filter_map(NalKind::of).collect();
+        assert!(!kinds.contains(&NalKind::AccessUnitDelimiter) && !kinds.contains(&NalKind::Filler));
+        assert!(picture.keyframe || picture.changed.is_none());
+        let parameters = normaliser.parameters().expect("a picture comes after parameters");
+        if picture.keyframe {
+            assert_eq!(kinds[..3], [NalKind::Vps, NalKind::Sps, NalKind::Pps]);
+            let again =
+                h265::normalise::Normaliser::new().push(&picture.data).expect("a keyframe stands alone");
+            let again = again.expect("a keyframe is a picture");
+            assert_eq!(again.data, picture.data);
+            assert_eq!(again.changed.as_ref(), Some(parameters));
+            h265::hvcc::decoder_configuration(&parameters.sets).expect("parameters have a configuration");
+            h265::hvcc::codec_string(&parameters.sets).expect("parameters have a codec string");
+        }
+    }
+}
+
 /// Four-byte start codes, NAL units, and nothing else.
 fn check_framing(annex_b: &[u8]) {
     let mut rest = annex_b;
@@ -127,6 +163,8 @@ mod tests {
         include_bytes!("../../../../testdata/h264/high_cropped_70x50_aud.h264"),
         include_bytes!("../../../../testdata/h264/high_interlaced_64x72.h264"),
     ];
+
+    const H265: [&[u8]; 1] = [include_bytes!("../../../../testdata/h265/main_bframes_70x50.h265")];
 
     /// One of `vectors` with some bytes replaced by values that matter to parsers.
     fn mutated(vectors: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
@@ -170,6 +208,11 @@ mod tests {
         #[test]
         fn h264_split_holds_on_mutated_streams(header in any::<[u8; SPLIT_HEADER]>(), data in mutated(&STREAMS)) {
             h264_split(&[&header, &data[..]].concat());
+        }
+
+        #[test]
+        fn h265_normalise_holds_on_mutated_streams(data in mutated(&H265)) {
+            h265_normalise(&data);
         }
 
         #[test]

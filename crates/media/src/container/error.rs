@@ -1,6 +1,7 @@
 //! Why a unit cannot be packaged.
 
 use crate::codec::h264::avcc::AvccError;
+use crate::codec::h265::hvcc::HvccError;
 use crate::time::MediaTime;
 
 /// Why a muxer refuses a unit.
@@ -16,7 +17,7 @@ pub enum MuxError {
         expected: &'static str,
         /// The codec of the unit.
         codec: &'static str,
-        /// How the unit is wrapped: `bare`, `fmp4`, `mpegts` or `multipart`.
+        /// How the unit is wrapped: `bare`, `fmp4`, `mpegts`, `multipart` or `shared memory`.
         packaging: &'static str,
     },
     /// The first unit, or the first after a change of parameters, is not a keyframe.
@@ -25,19 +26,25 @@ pub enum MuxError {
         /// Presentation time of the unit.
         pts: MediaTime,
     },
-    /// The unit comes before its predecessor.
-    #[error("the unit at {} us comes before its predecessor at {} us", pts.0, last.0)]
+    /// The unit is decoded before its predecessor.
+    #[error("the unit at {} us comes before its predecessor at {} us", dts.0, last.0)]
     TimeWentBack {
-        /// Presentation time of the unit.
-        pts: MediaTime,
-        /// Presentation time of the unit before it.
+        /// Decode time of the unit.
+        dts: MediaTime,
+        /// Decode time of the unit before it.
         last: MediaTime,
     },
-    /// The presentation time is negative, which the container cannot say.
-    #[error("the unit is at {} us, but decode times in fMP4 are not negative", pts.0)]
+    /// The decode time is negative, which the container cannot say.
+    #[error("the unit is at {} us, but decode times in fMP4 are not negative", dts.0)]
     NegativeTime {
-        /// Presentation time of the unit.
-        pts: MediaTime,
+        /// Decode time of the unit.
+        dts: MediaTime,
+    },
+    /// The presentation time is further after the decode time than the container can say.
+    #[error("the unit is shown {} us after it is decoded, more than 32 bits of ticks can say", delay_us)]
+    ShownTooLate {
+        /// Microseconds from decode time to presentation time.
+        delay_us: u64,
     },
     /// The payload does not begin with an Annex B start code (ITU-T H.264 B.1.1).
     #[error("the payload of {length} bytes does not begin with an Annex B start code")]
@@ -60,6 +67,9 @@ pub enum MuxError {
     /// The parameter sets cannot be described in an `avcC` box.
     #[error("the parameter sets of the stream cannot be described in MP4")]
     BadParameters(#[from] AvccError),
+    /// The parameter sets cannot be described in an `hvcC` box.
+    #[error("the parameter sets of the stream cannot be described in MP4")]
+    BadH265Parameters(#[from] HvccError),
     /// The picture is empty or larger than the container can say.
     #[error("a picture of {width}x{height} pixels cannot be described; each side has 1 to 65535")]
     PictureSize {

@@ -4,7 +4,8 @@
 //! page, [`multipart`] for MJPEG over HTTP. A muxer serves one rendition and all of its viewers: each
 //! output unit is a whole, shared piece, and a viewer may begin at any output keyframe.
 //!
-//! No demuxers for production are here; those in `fuzzing` exist to check the muxers.
+//! No demuxers for production are here; those in `fuzzing` exist to check the muxers. The multipart stream
+//! of a camera is read in [`wire::multipart_reader`](crate::wire::multipart_reader).
 
 pub mod error;
 pub mod fmp4;

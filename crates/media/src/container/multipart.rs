@@ -128,6 +128,7 @@ mod tests {
         Unit {
             payload: Bytes::from_static(payload),
             pts: MediaTime(40_000),
+            dts: MediaTime(40_000),
             keyframe: true,
             format: Arc::new(format),
             stamps: Stamps::received(Monotonic(7)),

@@ -1,7 +1,7 @@
 //! The format of a muxer's output: made once per input format and shared by all units that have it.
 
 use super::MuxError;
-use crate::unit::{Codec, Format, H264Parameters, Packaging, Unit};
+use crate::unit::{Codec, Format, H264Parameters, H265Parameters, Packaging, Unit};
 use std::sync::Arc;
 
 /// Remembers which output format belongs to the current input format.
@@ -45,11 +45,19 @@ impl Relabel {
     }
 }
 
-/// The parameters of a bare H.264 unit.
-pub(super) fn h264(format: &Format) -> Result<&H264Parameters, MuxError> {
+/// The parameters of a video in Annex B.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Video<'a> {
+    H264(&'a H264Parameters),
+    H265(&'a H265Parameters),
+}
+
+/// The parameters of a bare H.264 or H.265 unit.
+pub(super) fn video(format: &Format) -> Result<Video<'_>, MuxError> {
     match (&format.codec, &format.packaging) {
-        (Codec::H264(parameters), Packaging::Bare) => Ok(parameters),
-        _ => Err(wrong("h264", format)),
+        (Codec::H264(parameters), Packaging::Bare) => Ok(Video::H264(parameters)),
+        (Codec::H265(parameters), Packaging::Bare) => Ok(Video::H265(parameters)),
+        _ => Err(wrong("h264 or h265", format)),
     }
 }
 
@@ -60,6 +68,7 @@ pub(super) fn wrong(expected: &'static str, format: &Format) -> MuxError {
         Packaging::Fmp4 { .. } => "fmp4",
         Packaging::MpegTs => "mpegts",
         Packaging::Multipart => "multipart",
+        Packaging::SharedMemory { .. } => "shared memory",
     };
     MuxError::WrongFormat { expected, codec: format.codec.name(), packaging }
 }

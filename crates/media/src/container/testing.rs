@@ -33,5 +33,5 @@ pub(super) fn picture(format: &Arc<Format>, pts: i64, slice: usize) -> Unit {
 
 pub(super) fn unit(format: &Arc<Format>, pts: i64, keyframe: bool, payload: Bytes) -> Unit {
     let stamps = Stamps::received(Monotonic(3));
-    Unit { payload, pts: MediaTime(pts), keyframe, format: format.clone(), stamps }
+    Unit { payload, pts: MediaTime(pts), dts: MediaTime(pts), keyframe, format: format.clone(), stamps }
 }

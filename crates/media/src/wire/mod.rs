@@ -1,3 +1,6 @@
-//! Framing on the wire: bytes that arrive cut anywhere, messages out.
+//! Framing on the wire: bytes that arrive cut anywhere, messages out; and the layout of what is shared in memory.
 
+pub mod frame_bus;
+pub mod http1;
+pub mod multipart_reader;
 pub mod websocket;

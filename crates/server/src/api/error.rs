@@ -5,6 +5,8 @@ use crate::outputs::http::NothingToSend;
 use crate::outputs::pick::PickError;
 use crate::outputs::snapshot::SnapshotError;
 use crate::outputs::viewer::TooMany;
+use crate::sources::pull::AddError;
+use crate::store::StoreError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,19 +22,25 @@ pub struct ApiError {
     pub message: String,
     /// Seconds after which to try again.
     pub retry_after: Option<u64>,
+    /// Who watches the stream and would lose it.
+    pub client_count: Option<usize>,
 }
 
 impl ApiError {
     /// An error with a status and a sentence.
     #[must_use]
     pub fn new(status: StatusCode, message: impl Into<String>) -> ApiError {
-        ApiError { status, message: message.into(), retry_after: None }
+        ApiError { status, message: message.into(), retry_after: None, client_count: None }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(json!({ "error": self.message }))).into_response();
+        let mut body = json!({ "error": self.message });
+        if let Some(count) = self.client_count {
+            body["client_count"] = count.into();
+        }
+        let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -59,6 +67,21 @@ impl From<PickError> for ApiError {
             PickError::None => StatusCode::SERVICE_UNAVAILABLE,
         };
         ApiError::new(status, error.to_string())
+    }
+}
+
+impl From<AddError> for ApiError {
+    fn from(error: AddError) -> ApiError {
+        match error {
+            AddError::Full(full) => full.into(),
+            AddError::InUse(..) => ApiError::new(StatusCode::CONFLICT, error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     }
 }
 

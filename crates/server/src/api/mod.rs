@@ -2,10 +2,14 @@
 
 pub mod access;
 pub mod cameras;
+pub mod cors;
+pub mod docs;
 pub mod error;
 pub mod extract;
+pub mod frames;
 pub mod pages;
 pub mod router;
 pub mod state;
 pub mod status;
+pub mod streams;
 pub mod watch;

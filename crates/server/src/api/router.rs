@@ -1,16 +1,16 @@
 //! Which address does what.
 
 use super::error::ApiError;
-use super::extract::{MAX_FORM, Query};
+use super::extract::{MAX_FORM, MAX_JSON, Query};
 use super::state::Server;
 use super::watch::{ViewerQuery, default_file};
-use super::{access, cameras, pages, status, watch};
+use super::{access, cameras, cors, docs, frames, pages, status, streams, watch};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -25,9 +25,33 @@ pub fn router(server: Arc<Server>) -> Router {
         .route("/static/{*path}", get(pages::file))
         .route("/ws/camera", get(cameras::unnamed))
         .route("/ws/camera/{name}", get(cameras::named));
-    let routes = protected().route_layer(signed_in).merge(open);
+    // Signing in comes after the page's origin: a page that may not ask is not told what a token would change.
+    let known_page = from_fn_with_state(server.clone(), cors::known_page);
+    let api = api().into_iter().fold(Router::new(), |router, (_, path, methods)| router.route(path, methods));
+    let api = api.route_layer(signed_in.clone()).route_layer(known_page);
+    let routes = protected().route_layer(signed_in).merge(api).merge(open);
     let routes = routes.fallback(nothing_here).method_not_allowed_fallback(another_method);
-    routes.layer(known_host).with_state(server)
+    // Preflights carry no token, so they are answered before one is asked for.
+    routes.layer(from_fn_with_state(server.clone(), cors::answer)).layer(known_host).with_state(server)
+}
+
+/// The API: the methods that each path takes, and what they do.
+fn api() -> Vec<(&'static [&'static str], &'static str, MethodRouter<Arc<Server>>)> {
+    let create = post(streams::create).layer(DefaultBodyLimit::max(MAX_JSON));
+    let start = post(streams::start_with_url).layer(DefaultBodyLimit::max(MAX_JSON));
+    vec![
+        (&["GET", "POST"], "/api/streams", create.get(streams::list)),
+        (&["POST"], "/api/streams/start-with-url", start),
+        (&["GET", "DELETE"], "/api/streams/{id}", get(streams::one).delete(streams::delete)),
+        (&["GET"], "/api/streams/{id}/stats", get(streams::stats)),
+        (&["DELETE"], "/api/streams/{id}/force", delete(streams::force_delete)),
+        (&["GET"], "/api/streams/{id}/frame", get(frames::frame)),
+        (&["GET"], "/api/streams/{id}/bus", get(frames::bus)),
+        (&["GET"], docs::DOCUMENT, get(docs::openapi)),
+        (&["GET"], "/api/docs", get(docs::to_page)),
+        (&["GET"], docs::PAGE, get(docs::page)),
+        (&["GET"], "/api/docs/{file}", get(docs::file)),
+    ]
 }
 
 async fn nothing_here(uri: Uri) -> ApiError {
@@ -50,6 +74,7 @@ fn protected() -> Router<Arc<Server>> {
         .route("/ws/viewer", get(watch::ws_ts))
         .route("/ws/fmp4", get(watch::ws_fmp4))
         .route("/ws/jpeg", get(watch::ws_jpeg))
+        .route("/ws/{id}", get(frames::socket))
         .route("/streams/{name}/{what}", get(watch::stream_file))
         .route("/stream.ts", default("ts"))
         .route("/stream.mp4", default("stream.mp4"))
@@ -87,12 +112,27 @@ async fn index(
 
 #[cfg(test)]
 mod tests {
+    use crate::api::docs;
     use crate::app::App;
     use crate::config::Config;
     use crate::net::shutdown;
     use std::net::SocketAddr;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+
+    #[test]
+    fn every_route_of_the_api_is_described_and_the_other_way_round() {
+        let mut routes: Vec<(String, String)> = vec![("GET".to_owned(), "/health".to_owned())];
+        for (methods, path, _) in super::api() {
+            if path != docs::DOCUMENT && !path.starts_with("/api/docs") {
+                routes.extend(methods.iter().map(|method| (method.to_string(), path.to_owned())));
+            }
+        }
+        let mut described = docs::described();
+        routes.sort();
+        described.sort();
+        assert_eq!(described, routes);
+    }
 
     async fn ask(server: SocketAddr, head: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(server).await.unwrap();
@@ -118,6 +158,13 @@ mod tests {
         let running = tokio::spawn(app.run());
         let long = format!("token={}", "x".repeat(super::MAX_FORM));
         for (head, body, status) in [
+            ("POST /api/streams", "{}", "415"),
+            ("PUT /api/streams", "", "405"),
+            ("GET /api/streams/nobody", "", "404"),
+            ("GET /api/streams/a%20b/stats", "", "404"),
+            ("DELETE /api/streams/nobody", "", "404"),
+            ("DELETE /api/streams/nobody/force", "", "404"),
+            ("GET /api/docs/nothing", "", "404"),
             ("GET /stream.mjpeg?fps=fast", "", "400"),
             ("GET /ws/camera/%FF", "", "400"),
             ("GET /nothing", "", "404"),

@@ -1,9 +1,11 @@
 //! What every request handler has at hand.
 
+use super::streams::catalogue::Catalogue;
 use crate::auth::{Authenticator, HostPolicy, IngestPolicy, OriginPolicy};
 use crate::config::Config;
 use crate::net::shutdown::Shutdown;
 use crate::outputs::viewer::Viewers;
+use crate::sources::pull::Pulls;
 use crate::sources::refusals::Refusals;
 use crate::sources::telemetry::Telemetry;
 use camherd_hub::Hub;
@@ -16,6 +18,10 @@ pub struct Server {
     pub config: Arc<Config>,
     /// The streams.
     pub hub: Hub,
+    /// The cameras that the server fetches.
+    pub pulls: Pulls,
+    /// The streams that the API created.
+    pub catalogue: Catalogue,
     /// Tokens and sessions.
     pub auth: Authenticator,
     /// Which names this server answers to.

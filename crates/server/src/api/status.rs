@@ -4,10 +4,11 @@ use super::state::Server;
 use crate::outputs::pick::default_stream;
 use axum::Json;
 use axum::extract::State;
-use camherd_hub::Stream;
+use camherd_hub::{RenditionInfo, Stream};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// The answer of `GET /status`: the three keys of the old server, and more.
 #[derive(Debug, Serialize)]
@@ -49,11 +50,17 @@ struct StreamStatus {
     telemetry: Option<Map<String, Value>>,
 }
 
-#[derive(Debug, Serialize)]
-struct RenditionStatus {
+/// One form of a stream.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RenditionStatus {
+    /// `source` as the camera sends it, and what is made of it, such as `h264/fmp4`.
+    #[schema(example = "h264/fmp4")]
     name: String,
+    /// Whether somebody writes it now.
     active: bool,
+    /// Who reads it, the server's own parts included.
     readers: usize,
+    /// Memory that its pictures take, bytes.
     held_bytes: usize,
 }
 
@@ -82,7 +89,12 @@ pub async fn status(State(server): State<Arc<Server>>) -> Json<Status> {
     })
 }
 
-/// `GET /health`: for load balancers and the like; asks for no token and tells nothing about cameras.
+/// Whether the server runs
+///
+/// For load balancers and the like: asks for no token and tells nothing about cameras.
+#[utoipa::path(get, path = "/health", tag = "server", security(()), responses(
+    (status = 200, body = Value, example = json!({"status": "healthy", "timestamp": 1_795_247_777})),
+))]
 pub async fn health(State(server): State<Arc<Server>>) -> Json<Value> {
     let clock = server.hub.clock();
     Json(json!({ "status": "healthy", "timestamp": clock.unix_micros(clock.now()) / 1_000_000 }))
@@ -93,12 +105,7 @@ fn stream_status(server: &Server, stream: &Stream) -> StreamStatus {
     let newest = stream.newest().map(|(unit, _)| unit);
     let format = newest.as_ref().map(|unit| unit.format.clone());
     let age = newest.as_ref().map(|unit| now.since(unit.stamps.taken()).as_secs_f64() * 1000.0);
-    let renditions = stream.renditions().into_iter().map(|rendition| RenditionStatus {
-        name: rendition.key.as_str().to_owned(),
-        active: rendition.active,
-        readers: rendition.readers,
-        held_bytes: rendition.held_bytes,
-    });
+    let renditions = stream.renditions().into_iter().map(rendition_status);
     StreamStatus {
         name: stream.name().to_string(),
         state: state.label(),
@@ -106,9 +113,9 @@ fn stream_status(server: &Server, stream: &Stream) -> StreamStatus {
         codec: format.as_ref().map(|format| format.codec.name()),
         width: format.as_ref().map_or(0, |format| format.width),
         height: format.as_ref().map_or(0, |format| format.height),
-        fps: (stats.fps * 100.0).round() / 100.0,
+        fps: rounded(stats.fps, 2),
         bitrate: stats.bitrate as u64,
-        age_ms: age.map(|age| (age * 10.0).round() / 10.0),
+        age_ms: age.map(|age| rounded(age, 1)),
         viewers: stats.viewers,
         received: stats.units,
         received_bytes: stats.bytes,
@@ -118,6 +125,22 @@ fn stream_status(server: &Server, stream: &Stream) -> StreamStatus {
         renditions: renditions.collect(),
         telemetry: server.telemetry.get(stream.name()),
     }
+}
+
+/// What is told of a rendition.
+pub(super) fn rendition_status(rendition: RenditionInfo) -> RenditionStatus {
+    RenditionStatus {
+        name: rendition.key.as_str().to_owned(),
+        active: rendition.active,
+        readers: rendition.readers,
+        held_bytes: rendition.held_bytes,
+    }
+}
+
+/// A number with so many decimals.
+pub(super) fn rounded(value: f64, decimals: i32) -> f64 {
+    let factor = 10f64.powi(decimals);
+    (value * factor).round() / factor
 }
 
 fn refused(server: &Server) -> Vec<RefusedCamera> {

@@ -4,6 +4,7 @@ use super::access::{close_at_once, page_handshake};
 use super::error::ApiError;
 use super::extract::{Path, Query};
 use super::state::Server;
+use super::streams;
 use crate::net::websocket::{Handshake, close};
 use crate::outputs::http::{self, Kind};
 use crate::outputs::pick::{PickError, default_stream, pick};
@@ -12,6 +13,7 @@ use crate::outputs::websocket::{Feed, MAX_FROM_PLAYER, Viewer};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use camherd_hub::Stream;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -46,16 +48,27 @@ pub async fn ws_jpeg(server: Shared, Query(query): Query<ViewerQuery>, request: 
     socket(&server, &query, feed, request)
 }
 
-fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, mut request: Request) -> Response {
-    if let Err(refusal) = server.origins.check_viewer(request.headers()) {
-        return ApiError::new(StatusCode::FORBIDDEN, refusal.to_string()).into_response();
-    }
-    let stream = match pick(&server.hub, query.stream.as_deref(), server.config.default_stream.as_ref()) {
+fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, request: Request) -> Response {
+    let asked = query.stream.as_deref().map(|id| streams::name_of(server, id));
+    let stream = match pick(&server.hub, asked.as_deref(), server.config.default_stream.as_ref()) {
         Ok(stream) => Some(stream),
         // Who asks for the default stream before there is one waits for it.
         Err(PickError::None) => None,
         Err(error) => return refuse(request, close::NO_STREAM, error.into()),
     };
+    serve(server, stream, feed, request)
+}
+
+/// A socket that carries `feed` of one stream.
+pub fn socket_of(server: &Arc<Server>, stream: Stream, feed: Feed, request: Request) -> Response {
+    serve(server, Some(stream), feed, request)
+}
+
+/// Serves a viewer; without a stream it waits for the default one.
+fn serve(server: &Arc<Server>, stream: Option<Stream>, feed: Feed, mut request: Request) -> Response {
+    if let Err(refusal) = server.origins.check_viewer(request.headers()) {
+        return ApiError::new(StatusCode::FORBIDDEN, refusal.to_string()).into_response();
+    }
     let seat = match server.viewers.enter() {
         Ok(seat) => seat,
         Err(error) => return refuse(request, close::TRY_LATER, error.into()),
@@ -82,6 +95,16 @@ fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, mut request: Re
         viewer.run(stream, watching, server.shutdown.clone()).await;
     });
     response
+}
+
+/// Refuses a socket with the close code that fits the status.
+pub fn refuse_with(request: Request, error: ApiError) -> Response {
+    let code = match error.status {
+        StatusCode::NOT_FOUND => close::NO_STREAM,
+        StatusCode::SERVICE_UNAVAILABLE => close::TRY_LATER,
+        _ => close::POLICY,
+    };
+    refuse(request, code, error)
 }
 
 /// Refuses a socket so that a page can show why: with a close code, other clients with the status.
@@ -132,7 +155,8 @@ async fn file(
             return Err(ApiError::new(StatusCode::NOT_FOUND, message));
         }
     };
-    let stream = pick(&server.hub, name, server.config.default_stream.as_ref())?;
+    let name = name.map(|id| streams::name_of(server, id));
+    let stream = pick(&server.hub, name.as_deref(), server.config.default_stream.as_ref())?;
     let Some(kind) = kind else {
         let newer_than = query.newer_than.map(|seconds| (seconds * 1e6).round() as i64);
         return Ok(snapshot::respond(&stream, newer_than).await?);

@@ -32,14 +32,15 @@ pub(super) async fn run(server: Arc<Server>) {
     }
 }
 
-/// Forgets each stream that is in no configuration, has not been live for `forget_after` (or
+/// Forgets each stream that is in no configuration and not fetched by this server, has not been live for `forget_after` (or
 /// [`NEVER_SEEN`]), and that nobody holds.
 fn forget_streams(server: &Server, silent: &mut HashMap<StreamName, Instant>) {
     let mut old = Vec::new();
     let mut before = std::mem::take(silent);
     for stream in server.hub.streams() {
         let name = stream.name();
-        if stream.state().is_live() || server.config.streams.contains_key(name) {
+        let kept = server.config.streams.contains_key(name) || server.pulls.get(name).is_some();
+        if kept || stream.state().is_live() {
             continue;
         }
         let (name, since) = before.remove_entry(name).unwrap_or_else(|| (name.clone(), Instant::now()));
@@ -73,7 +74,8 @@ mod tests {
         let format = Format { codec: Codec::Jpeg, width: 1, height: 1, packaging: Packaging::Bare };
         let mut camera = stream.publish(Owner(String::new()), String::new()).unwrap();
         let (payload, stamps) = (Bytes::new(), Stamps::default());
-        let unit = Unit { payload, pts: MediaTime(0), keyframe: true, format: Arc::new(format), stamps };
+        let pts = MediaTime(0);
+        let unit = Unit { payload, pts, dts: pts, keyframe: true, format: Arc::new(format), stamps };
         camera.push(unit).unwrap();
     }
 

@@ -8,7 +8,8 @@
 //!   machine ([`HostPolicy`]), so that a page elsewhere cannot reach it by DNS rebinding.
 //! - Listening wider needs a token from everybody ([`Authenticator`]); the first one is made at first start
 //!   ([`ensure_admin_token`]).
-//! - A page of another origin is refused unless the configuration names it ([`OriginPolicy`]).
+//! - A page of another origin is refused unless the configuration names it, or the server is for this machine alone
+//!   and so is the page ([`OriginPolicy`]).
 //! - A camera pushes from loopback, with a token, or from a network that `ingest` names ([`IngestPolicy`]).
 
 mod check;

@@ -1,20 +1,28 @@
 //! The `Origin` field: which web pages may use the server.
 //!
 //! WebSockets are not covered by the browser's same-origin policy (RFC 6455, 10.2): any page can open one to
-//! this server, with the visitor's cookies where SameSite lets them through. The server has to look.
+//! this server, with the visitor's cookies where SameSite lets them through. The server has to look. Requests
+//! that change something are not covered either: the browser sends them, and only hides the answer.
 
+use super::Policy;
 use super::host::is_local;
-use crate::config::{Config, WebOrigin, split_authority};
+use crate::config::{AllowedOrigins, Config, Scheme, WebOrigin, split_authority};
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
+use std::net::Ipv4Addr;
 
 /// What some Arduino WebSocket clients send, literally.
 const ARDUINO: &str = "file://";
 
+/// The origins of desktop apps that show a web page of their own, where they are no `http://localhost`.
+const APPS: [(&str, &str); 2] = [("wails", "wails"), ("tauri", "localhost")];
+
 /// Which web pages may use the server.
 #[derive(Clone, Debug)]
 pub struct OriginPolicy {
-    allowed: Vec<WebOrigin>,
+    allowed: AllowedOrigins,
+    /// Pages of this machine may: whoever serves one could reach the server without a browser as well.
+    local_pages: bool,
 }
 
 /// A page that may not use the server (HTTP status 403).
@@ -36,23 +44,47 @@ impl OriginPolicy {
     /// The policy of a configuration.
     #[must_use]
     pub fn new(config: &Config) -> OriginPolicy {
-        OriginPolicy { allowed: config.http.allowed_origins.clone() }
+        let policy = Policy::new(config);
+        OriginPolicy {
+            allowed: config.http.allowed_origins.clone(),
+            // With `auth: always` a proxy may be in front, and "this machine" is the visitor's, not ours.
+            local_pages: policy.loopback_only && !policy.required,
+        }
     }
 
-    /// For viewers and the API: no `Origin` (no browser, or a plain link), a page of this server, or an
-    /// allowed one.
+    /// What the operator should know before going on; for the log.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        (self.allowed == AllowedOrigins::Any).then_some(
+            "every web page may use this server (`http.allowed_origins: [\"*\"]`): a page that somebody on \
+             this machine or with a token opens can see the cameras and change the streams; name the pages instead",
+        )
+    }
+
+    /// Whether every page may, whatever it says to be.
+    #[must_use]
+    pub fn allows_any(&self) -> bool {
+        self.allowed == AllowedOrigins::Any
+    }
+
+    /// For viewers and the API: no `Origin` (no browser, or a plain link), a page of this server, an allowed
+    /// one, or one of this machine where the server is for this machine alone.
     ///
     /// # Errors
     /// [`OriginRefusal`] for every other page.
     pub fn check_viewer(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else { return Ok(()) };
+        if self.allows_any() {
+            return Ok(());
+        }
         if origins.next().is_some() {
             return Err(OriginRefusal::Opaque);
         }
         let text = origin.to_str().map_err(|_| OriginRefusal::Opaque)?;
         let origin: WebOrigin = text.parse().map_err(|_| OriginRefusal::Opaque)?;
-        if same_host(&origin, headers) || self.allowed.contains(&origin) {
+        let local = self.local_pages && is_of_this_machine(&origin);
+        if local || same_host(&origin, headers) || self.allowed.allows(&origin) {
             Ok(())
         } else {
             Err(OriginRefusal::Site(origin))
@@ -79,10 +111,28 @@ impl OriginPolicy {
 
     /// Only what the configuration names.
     fn check_listed(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        if self.allows_any() {
+            return Ok(());
+        }
         let text =
             headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).ok_or(OriginRefusal::Opaque)?;
         let origin: WebOrigin = text.parse().map_err(|_| OriginRefusal::Opaque)?;
-        if self.allowed.contains(&origin) { Ok(()) } else { Err(OriginRefusal::Site(origin)) }
+        if self.allowed.allows(&origin) { Ok(()) } else { Err(OriginRefusal::Site(origin)) }
+    }
+}
+
+/// Whether a page comes from this machine: from a server on it (names below `localhost` never leave it, RFC
+/// 6761, 6.3), or from a desktop app. An address such as 192.168.1.5 may be another machine's.
+fn is_of_this_machine(origin: &WebOrigin) -> bool {
+    let host = origin.host();
+    match origin.scheme() {
+        Scheme::Http | Scheme::Https => {
+            host == "localhost"
+                || host.ends_with(".localhost")
+                || host == "[::1]"
+                || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        }
+        Scheme::App(scheme) => APPS.contains(&(scheme.as_str(), host)),
     }
 }
 
@@ -130,7 +180,61 @@ mod tests {
     }
 
     fn policy(allowed: &[&str]) -> OriginPolicy {
-        OriginPolicy { allowed: allowed.iter().map(|origin| origin.parse().unwrap()).collect() }
+        let listed = allowed.iter().map(|origin| origin.parse().unwrap()).collect();
+        OriginPolicy { allowed: AllowedOrigins::Listed(listed), local_pages: false }
+    }
+
+    fn configured(set: impl FnOnce(&mut Config)) -> OriginPolicy {
+        let mut config = Config::default();
+        set(&mut config);
+        OriginPolicy::new(&config)
+    }
+
+    #[test]
+    fn pages_of_this_machine_pass_where_the_server_is_for_it_alone() {
+        let alone = configured(|_| ());
+        let wide = configured(|config| config.http.listen[0].set_ip([0, 0, 0, 0].into()));
+        let proxied = configured(|config| config.auth = crate::config::AuthMode::Always);
+        for origin in [
+            "http://localhost:5173",
+            "https://localhost",
+            "http://127.0.0.1:3000",
+            "http://127.9.9.9",
+            "http://[::1]:1",
+            "http://wails.localhost",
+            "http://wails.localhost:34115",
+            "wails://wails",
+            "tauri://localhost",
+        ] {
+            let headers = headers("localhost:8080", origin.as_bytes());
+            assert_eq!(alone.check_viewer(&headers), Ok(()), "{origin}");
+            assert!(wide.check_viewer(&headers).is_err(), "{origin}");
+            assert!(proxied.check_viewer(&headers).is_err(), "{origin}: it may be on the visitor's machine");
+        }
+        for origin in [
+            "null",
+            "file://",
+            "http://192.168.1.5",
+            "http://localhost.evil.example",
+            "http://evillocalhost",
+            "http://127.0.0.1.evil.example",
+            "wails://localhost",
+            "tauri://evil",
+            "chrome-extension://localhost",
+        ] {
+            assert!(alone.check_viewer(&headers("localhost:8080", origin.as_bytes())).is_err(), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_star_lets_every_page_in_and_warns() {
+        let any = configured(|config| config.http.allowed_origins = AllowedOrigins::Any);
+        assert!(any.warning().is_some() && policy(&["http://a"]).warning().is_none());
+        for origin in [&b"http://evil.example"[..], b"null", b"\xff"] {
+            let headers = headers("evil.example", origin);
+            assert_eq!(any.check_viewer(&headers), Ok(()));
+            assert_eq!(any.check_camera(&headers, false), Ok(()));
+        }
     }
 
     #[test]

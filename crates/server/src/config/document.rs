@@ -4,7 +4,7 @@
 
 use super::key::{Input, Item, Key};
 use super::nearest::nearest;
-use super::{Config, ConfigError, File, KEYS, STREAM_KEYS, Source, Stream, streams};
+use super::{Config, ConfigError, File, KEYS, STREAM_KEYS, Source, Stream, streams, value};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 use std::fmt;
@@ -99,6 +99,8 @@ impl<T: Target> Walk<'_, T> {
             if !self.keys.iter().any(|key| key.path.starts_with(&inner)) {
                 let hint = nearest(&path, self.keys.iter().flat_map(|key| with_sections(key.path)));
                 let location = place(self.file, name.referenced);
+                // A camera's URL that lost its name, such as `rtsp://...:` on a line of its own.
+                let path = if streams::looks_like_url(&path) { "(a URL)" } else { &path };
                 return Err(ConfigError::UnknownKey { location, key: format!("{}{path}", self.shown), hint });
             }
             match &node.value {
@@ -206,21 +208,22 @@ impl Target for Config {
                 .map_err(|problem| invalid(&name.referenced, path.into(), problem, "a stream name"))?;
             let shown = format!("{path}.{key}");
             let stream = config.streams.entry(key).or_default();
+            let bad = |problem| {
+                invalid(
+                    &node.referenced,
+                    shown.clone(),
+                    problem,
+                    "a camera's URL, settings such as `source:`, or nothing",
+                )
+            };
             match &node.value {
                 Node::Null => {}
                 Node::Map(entries) => {
                     Walk { file, keys: STREAM_KEYS, seen: Vec::new(), shown: format!("{shown}.") }
                         .section(stream, "", entries)?;
                 }
-                _ => {
-                    let problem = streams::NO_URLS.to_owned();
-                    return Err(invalid(
-                        &node.referenced,
-                        shown,
-                        problem,
-                        "settings such as `h264:`, or nothing",
-                    ));
-                }
+                Node::Text(url) | Node::Plain(url) => stream.source = Some(value::camera(url).map_err(bad)?),
+                Node::List(_) => return Err(bad("it is a list".to_owned())),
             }
         }
         Ok(true)

@@ -2,7 +2,8 @@
 //! of the reference.
 
 use super::value::{self, Problem};
-use super::{Config, Source, Stream, streams};
+use super::{Config, Source, streams};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A setting: how it is called, what it takes, and how it is set.
@@ -86,7 +87,7 @@ impl Input {
     }
 
     /// The parsed single value.
-    fn parse<V>(&self, parse: impl Fn(&str) -> Result<V, Problem>) -> Result<V, Invalid> {
+    pub fn parse<V>(&self, parse: impl Fn(&str) -> Result<V, Problem>) -> Result<V, Invalid> {
         match self.items.as_slice() {
             [item] if !self.listed => {
                 parse(&item.text).map_err(|problem| Invalid { source: item.source.clone(), problem })
@@ -108,8 +109,12 @@ const MIN_IDR_PERIOD: Duration = Duration::from_millis(100);
 const MAX_IDR_PERIOD: Duration = Duration::from_secs(60);
 /// Longest time to remember a stream that is gone: a month.
 const MAX_FORGET_AFTER: Duration = Duration::from_secs(31 * 24 * 3600);
-/// Most encoders: threads that one machine can start.
+/// Most encoders, decoders: threads that one machine can start.
 const MAX_ENCODERS: usize = 4096;
+/// Least shared memory: a few small pictures.
+const MIN_BUS_BYTES: u64 = 1 << 20;
+/// Most shared memory: that of a large machine.
+const MAX_BUS_BYTES: u64 = 64 << 30;
 /// Most connections, viewers: the file descriptors and ports of one machine.
 const MAX_PEERS: usize = 65_536;
 /// Most streams: beyond what one machine's network carries.
@@ -121,20 +126,22 @@ const MAX_LISTENERS: usize = 64;
 pub static KEYS: &[Key<Config>] = &[
     Key {
         path: "http.listen",
-        default: "127.0.0.1:8080",
+        default: "127.0.0.1:8080, 127.0.0.1:8091",
         list: true,
         expected: "IP:PORT such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080, or a list of them",
-        doc: "Addresses for HTTP and WebSocket. Anything but loopback switches authentication on.",
+        doc: "Addresses for HTTP and WebSocket. Anything but loopback switches authentication on. In the default, the variable `PORT` replaces 8091.",
         set: set_listen,
     },
     Key {
         path: "http.allowed_origins",
         default: "[]",
         list: true,
-        expected: "origins such as https://cams.example.org",
-        doc: "Web pages of other origins that may use this server.",
+        expected: "origins such as https://cams.example.org, or `*` for every page",
+        doc: "Web pages of other origins that may use this server. While it listens on loopback and asks for no token, pages of this machine may in any case.",
         set: |config, input| {
-            config.http.allowed_origins = input.parse_all(value::origin)?;
+            let entries: Vec<_> = input.entries().collect();
+            config.http.allowed_origins =
+                value::origins(&entries).map_err(|(source, problem)| Invalid { source, problem })?;
             Ok(())
         },
     },
@@ -191,10 +198,7 @@ pub static KEYS: &[Key<Config>] = &[
         expected: "a path",
         doc: "The SQLite file for what the server must remember. In the file, relative to the file.",
         set: |config, input| {
-            config.state = input.parse(|text| match text {
-                "" => Err("it is empty".into()),
-                _ => Ok(text.into()),
-            })?;
+            config.state = input.parse(path)?;
             Ok(())
         },
     },
@@ -254,6 +258,50 @@ pub static KEYS: &[Key<Config>] = &[
         },
     },
     Key {
+        path: "limits.decoders",
+        default: "64",
+        list: false,
+        expected: "a whole number from 1 to 4096",
+        doc: "Most video decoders at a time, over all streams; each is a thread.",
+        set: |config, input| {
+            config.limits.decoders = input.parse(|text| value::count(text, 1, MAX_ENCODERS))?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "bus.enabled",
+        default: if cfg!(target_os = "linux") { "true" } else { "false" },
+        list: false,
+        expected: "`true` or `false`",
+        doc: "Whether programs on this machine get raw pictures through shared memory.",
+        set: |config, input| {
+            config.bus.enabled = input.parse(value::truth)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "bus.directory",
+        default: "/dev/shm",
+        list: false,
+        expected: "a path",
+        doc: "Where the files of the shared memory are; it should be in memory, not on a disk.",
+        set: |config, input| {
+            config.bus.directory = input.parse(path)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "bus.max_bytes",
+        default: "512M",
+        list: false,
+        expected: "a size from 1M to 64G",
+        doc: "Most shared memory, over all streams.",
+        set: |config, input| {
+            config.bus.max_bytes = input.parse(|text| value::bytes(text, MIN_BUS_BYTES, MAX_BUS_BYTES))?;
+            Ok(())
+        },
+    },
+    Key {
         path: "stall_timeout",
         default: "10s",
         list: false,
@@ -279,50 +327,17 @@ pub static KEYS: &[Key<Config>] = &[
         path: streams::PATH,
         default: "{}",
         list: true,
-        expected: "in the file a table by stream name; elsewhere NAME or NAME.KEY=VALUE, separated by commas",
-        doc: "Streams to keep, and settings of their own.",
+        expected: "in the file a table by stream name; elsewhere NAME, NAME=URL or NAME.KEY=VALUE, separated by commas",
+        doc: "Cameras to fetch streams from, streams to keep, and settings of their own.",
         set: streams::set,
     },
 ];
 
-/// Every key of one stream, below `streams.NAME`.
-pub static STREAM_KEYS: &[Key<Stream>] = &[
-    Key {
-        path: "h264.bitrate",
-        default: "",
-        list: false,
-        expected: "`auto`, or 50k to 50M bit/s such as 1500k or 2M",
-        doc: "As the global `h264.bitrate`, for this stream.",
-        set: |stream, input| {
-            stream.h264.bitrate = Some(input.parse(value::bitrate)?);
-            Ok(())
-        },
-    },
-    Key {
-        path: "h264.idr_period",
-        default: "",
-        list: false,
-        expected: "a duration from 100ms to 60s",
-        doc: "As the global `h264.idr_period`, for this stream.",
-        set: |stream, input| {
-            stream.h264.idr_period = Some(input.parse(idr_period)?);
-            Ok(())
-        },
-    },
-    Key {
-        path: "h264.size",
-        default: "",
-        list: false,
-        expected: "WIDTHxHEIGHT, both even, from 16x16 to 3840x2160 (or upright), such as 640x480",
-        doc: "Scale to this size for H.264. Not set: the camera's size.",
-        set: |stream, input| {
-            stream.h264.size = Some(input.parse(value::size)?);
-            Ok(())
-        },
-    },
-];
+fn path(text: &str) -> Result<PathBuf, Problem> {
+    if text.is_empty() { Err("it is empty".into()) } else { Ok(text.into()) }
+}
 
-fn idr_period(text: &str) -> Result<Duration, Problem> {
+pub(super) fn idr_period(text: &str) -> Result<Duration, Problem> {
     value::duration(text, MIN_IDR_PERIOD, MAX_IDR_PERIOD)
 }
 

@@ -13,6 +13,9 @@ mod flags;
 mod key;
 mod nearest;
 mod origin;
+#[cfg(test)]
+mod source_tests;
+mod stream_keys;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -21,16 +24,18 @@ mod variables;
 
 pub use error::{ConfigError, Hint, Source};
 pub use flags::{Overrides, flags, from_matches};
-pub use key::{KEYS, Key, STREAM_KEYS};
+pub use key::{KEYS, Key};
 pub(crate) use origin::split_authority;
-pub use origin::{OriginError, Scheme, WebOrigin};
-pub use value::{AuthMode, Bitrate, Ingest, Size};
-pub use variables::{CONFIG_VARIABLE, OTHER_VARIABLES};
+pub use origin::{AllowedOrigins, OriginError, Scheme, WebOrigin};
+pub use stream_keys::STREAM_KEYS;
+pub use value::{AuthMode, Bitrate, Ingest, MAX_PICTURE_SIDE, MIN_PICTURE_SIDE, Size};
+pub use variables::{CONFIG_VARIABLE, OTHER_VARIABLES, PORT_VARIABLE};
 
+use crate::sources::pull;
 use camherd_media::ids::StreamName;
 use key::Input;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -42,6 +47,12 @@ pub const DEFAULT_FILE: &str = "camherd.yaml";
 /// Longest configuration file, in bytes: room for thousands of streams, and a wrong path (a video, a device)
 /// is refused before it fills the memory.
 pub const MAX_FILE: u64 = 1 << 20;
+
+/// The port of HTTP and WebSocket.
+pub const PORT: u16 = 8080;
+
+/// The port that clients of the RTSP single-ingest server know; the same is served there.
+pub const OLD_PORT: u16 = 8091;
 
 /// All settings, checked and with defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +71,8 @@ pub struct Config {
     pub h264: H264,
     /// Upper bounds of the whole server.
     pub limits: Limits,
+    /// Raw pictures through shared memory.
+    pub bus: Bus,
     /// A camera that sends no picture for so long is offline.
     pub stall_timeout: Duration,
     /// An offline stream that nobody configured and nobody watches is forgotten after so long.
@@ -74,7 +87,7 @@ pub struct Http {
     /// Addresses to listen on; at least one, none twice.
     pub listen: Vec<SocketAddr>,
     /// Web pages of other origins that may use this server.
-    pub allowed_origins: Vec<WebOrigin>,
+    pub allowed_origins: AllowedOrigins,
     /// Most connections at a time.
     pub max_connections: usize,
 }
@@ -97,11 +110,34 @@ pub struct Limits {
     pub viewers: usize,
     /// Most H.264 encoders at a time, over all streams.
     pub encoders: usize,
+    /// Most video decoders at a time, over all streams.
+    pub decoders: usize,
+}
+
+/// Raw pictures through shared memory (`bus.*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bus {
+    /// Whether there is any.
+    pub enabled: bool,
+    /// Where its files are.
+    pub directory: PathBuf,
+    /// Most bytes, over all streams.
+    pub max_bytes: u64,
 }
 
 /// What the configuration says about one stream (`streams.NAME`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
+    /// The camera that the server fetches it from; `None` when a camera pushes it.
+    pub source: Option<pull::Source>,
+    /// Size of raw pictures for who asks for none, in pixels; `None` is the camera's own.
+    pub size: Option<(u32, u32)>,
+    /// Connect to `source` only while somebody watches.
+    pub on_demand: bool,
+    /// How an RTSP camera sends its packets.
+    pub transport: pull::Transport,
+    /// How often a camera that gives single pictures is asked for one.
+    pub snapshot_interval: Duration,
     /// H.264 encoding of this stream.
     pub h264: StreamH264,
 }
@@ -133,8 +169,8 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             http: Http {
-                listen: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080)],
-                allowed_origins: Vec::new(),
+                listen: default_listen(OLD_PORT),
+                allowed_origins: AllowedOrigins::Listed(Vec::new()),
                 max_connections: 2048,
             },
             auth: AuthMode::Token,
@@ -142,7 +178,12 @@ impl Default for Config {
             default_stream: None,
             state: PathBuf::from("camherd.db"),
             h264: H264 { bitrate: Bitrate::Automatic, idr_period: Duration::from_secs(2) },
-            limits: Limits { streams: 256, viewers: 1024, encoders: 64 },
+            limits: Limits { streams: 256, viewers: 1024, encoders: 64, decoders: 64 },
+            bus: Bus {
+                enabled: cfg!(target_os = "linux"),
+                directory: PathBuf::from("/dev/shm"),
+                max_bytes: 512 << 20,
+            },
             stall_timeout: Duration::from_secs(10),
             forget_after: Duration::from_secs(3600),
             streams: BTreeMap::new(),
@@ -154,7 +195,8 @@ impl Config {
     /// Reads the settings of this process: the file that `--config` or `CAMHERD_CONFIG` names (it must exist)
     /// or `camherd.yaml` in the working directory (if it exists), then `environment`, then `overrides`.
     ///
-    /// `environment` is [`std::env::vars_os`]; variables that do not begin with `CAMHERD_` are ignored.
+    /// `environment` is [`std::env::vars_os`]; variables other than
+    /// `CAMHERD_*` and `PORT` are ignored.
     ///
     /// # Errors
     /// [`ConfigError`] names the first fault and where it is.
@@ -193,6 +235,8 @@ impl Config {
         variables: &variables::Variables,
     ) -> Result<Config, ConfigError> {
         let mut config = Config::default();
+        // No place can set an empty list, so it tells that none has set any.
+        config.http.listen.clear();
         if let Some(file) = file {
             document::apply(&mut config, file)?;
             if let Some(directory) = file.path.parent() {
@@ -207,6 +251,10 @@ impl Config {
             if let Some(key) = KEYS.iter().find(|key| key.path == *path) {
                 apply(&mut config, key, &Input::flag(key, texts))?;
             }
+        }
+        if config.http.listen.is_empty() {
+            let port = variables.port.as_deref().map_or(Ok(OLD_PORT), port)?;
+            config.http.listen = default_listen(port);
         }
         if config.streams.len() > config.limits.streams {
             return Err(ConfigError::TooManyStreams {
@@ -227,6 +275,24 @@ impl Config {
             size: own.size,
         }
     }
+}
+
+/// The addresses to listen on unless something else is said: this machine only.
+fn default_listen(second: u16) -> Vec<SocketAddr> {
+    let address = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    let mut listen = vec![address(PORT), address(second)];
+    listen.dedup();
+    listen
+}
+
+/// The port that the variable `PORT` names.
+fn port(text: &OsStr) -> Result<u16, ConfigError> {
+    text.to_str().and_then(|text| text.trim().parse().ok()).ok_or_else(|| ConfigError::Value {
+        location: Source::Variable(PORT_VARIABLE.to_owned()),
+        key: "http.listen".to_owned(),
+        problem: format!("{text:?} is not a port"),
+        expected: "a number from 0 to 65535 in place of 8091, or addresses in `http.listen`, which it does not change",
+    })
 }
 
 /// A configuration file in memory.

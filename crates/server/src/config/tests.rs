@@ -1,11 +1,12 @@
 use super::*;
+use crate::sources::pull::SNAPSHOT_INTERVAL;
 
 /// `camherd.yaml` as shipped.
 const EXAMPLE: &str = include_str!("../../../../camherd.example.yaml");
 /// The reference.
 const REFERENCE: &str = include_str!("../../../../docs/ref/config.md");
 
-fn parse(
+pub(super) fn parse(
     yaml: &str,
     flags: &[(&'static str, &[&str])],
     variables: &[(&str, &str)],
@@ -17,11 +18,11 @@ fn parse(
     Config::parse(file, &overrides, variables.iter().map(|(name, value)| (name.into(), value.into())))
 }
 
-fn yaml(text: &str) -> Config {
+pub(super) fn yaml(text: &str) -> Config {
     parse(text, &[], &[]).unwrap_or_else(|error| panic!("{text:?}: {error}"))
 }
 
-fn fault(text: &str) -> String {
+pub(super) fn fault(text: &str) -> String {
     parse(text, &[], &[]).expect_err(text).to_string().replace("/etc/camherd/", "")
 }
 
@@ -63,6 +64,10 @@ fn every_key_sets_something() {
         ("limits.streams", "7"),
         ("limits.viewers", "7"),
         ("limits.encoders", "7"),
+        ("limits.decoders", "7"),
+        ("bus.enabled", if cfg!(target_os = "linux") { "false" } else { "true" }),
+        ("bus.directory", "/x"),
+        ("bus.max_bytes", "1G"),
         ("stall_timeout", "2s"),
         ("forget_after", "2h"),
         ("streams", "door"),
@@ -97,9 +102,11 @@ fn the_stream_example_in_the_comments_is_right_and_has_every_stream_key() {
     let uncommented: Vec<&str> =
         streams.take_while(|line| line.starts_with("# ")).filter_map(|line| line.get(2..)).collect();
     let config = yaml(&uncommented.join("\n"));
-    let whole = config.streams.values().find(|stream| stream.h264.size.is_some()).unwrap().h264;
-    assert!(whole.bitrate.is_some() && whole.idr_period.is_some());
-    assert_eq!(STREAM_KEYS.len(), 3, "a new key of a stream belongs into the example and into this test");
+    let whole = config.streams.values().find(|stream| stream.h264.size.is_some()).unwrap();
+    assert!(whole.h264.bitrate.is_some() && whole.h264.idr_period.is_some());
+    assert!(whole.source.is_some() && whole.size.is_some() && whole.on_demand);
+    assert_ne!((whole.transport, whole.snapshot_interval), (Default::default(), SNAPSHOT_INTERVAL));
+    assert_eq!(STREAM_KEYS.len(), 8, "a new key of a stream belongs into the example and into this test");
 }
 
 #[test]
@@ -151,11 +158,19 @@ fn lists_are_lists_single_values_or_have_commas() {
     let variable = [("CAMHERD_HTTP_LISTEN", "127.0.0.1:1,[::1]:2")];
     assert_eq!(parse("", &[], &variable).unwrap().http.listen, two);
     assert_eq!(parse("", &[("http.listen", &["127.0.0.1:1", "[::1]:2"])], &[]).unwrap().http.listen, two);
-    assert_eq!(yaml("http: {allowed_origins: []}").http.allowed_origins, []);
+    let listed =
+        |texts: &[&str]| AllowedOrigins::Listed(texts.iter().map(|text| text.parse().unwrap()).collect());
+    assert_eq!(yaml("http: {allowed_origins: []}").http.allowed_origins, listed(&[]));
     assert_eq!(
-        yaml("http: {allowed_origins: 'https://A.org/'}").http.allowed_origins[0].to_string(),
-        "https://a.org"
+        yaml("http: {allowed_origins: 'https://A.org/'}").http.allowed_origins,
+        listed(&["https://a.org"])
     );
+    for any in ["'*'", "[ '*' ]", "[https://a.org, '*']"] {
+        assert_eq!(
+            yaml(&format!("http: {{allowed_origins: {any}}}")).http.allowed_origins,
+            AllowedOrigins::Any
+        );
+    }
 }
 
 #[test]
@@ -246,7 +261,11 @@ fn bad_values_name_the_place_the_key_and_what_is_expected() {
     assert!(fault("auth: {mode: token}").contains("auth: it is no single value"));
     assert!(fault("http: {listen: [[x]]}").contains("http.listen: it is no single value"));
     assert!(fault("auth: ''").contains("auth: \"\" is no such mode"));
-    assert!(fault("http: {allowed_origins: ['*']}").contains("\"*\" is not an origin"));
+    assert!(fault("http: {allowed_origins: ['*.a.org']}").contains("\"*.a.org\" is not an origin"));
+    assert!(
+        fault("bus: {enabled: yes}").contains("bus.enabled: \"yes\" is neither; expected `true` or `false`")
+    );
+    assert!(fault("bus: {max_bytes: 1k}").contains("bus.max_bytes: 1k is out of range"));
     assert!(fault("limits: {streams: 0}").contains("0 is out of range; expected a whole number from 1"));
     assert!(fault("limits: {streams: -1}").contains("\"-1\" is not a whole number"));
     assert!(fault("default_stream: Front").contains("not 'F'"));
@@ -356,29 +375,6 @@ fn streams_have_settings_of_their_own_over_the_global_ones() {
         encoding("unnamed"),
         Encoding { bitrate: Bitrate::Fixed(1_000_000), idr_period: Duration::from_secs(2), size: None }
     );
-}
-
-#[test]
-fn sources_by_url_are_refused_without_showing_them() {
-    let url = "rtsp://admin:hunter2@10.0.0.5/stream";
-    let error = fault(&format!("streams:\n  door: {url}\n"));
-    assert!(
-        error.starts_with("camherd.yaml:2:9: streams.door: sources by URL are not supported by this version"),
-        "{error}"
-    );
-    assert!(!error.contains("hunter2"));
-    assert!(!fault(&format!("default_stream: {url}")).contains("hunter2"));
-    assert!(!fault(&format!("streams: [{url}]")).contains("hunter2"));
-    for text in [
-        format!("door={url}"),
-        url.to_owned(),
-        "http://u:hunter2@cam".to_owned(),
-        format!("{url}?x=1"),
-        format!("Door.x={url}"),
-    ] {
-        let error = parse("", &[("streams", &[text.as_str()])], &[]).unwrap_err().to_string();
-        assert!(error.contains("sources by URL") && !error.contains("hunter2"), "{error}");
-    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The types of values, and how they are written.
 
-use super::{Source, WebOrigin};
+use super::{AllowedOrigins, Source, WebOrigin};
+use crate::sources::pull::{Source as CameraSource, Transport};
 use camherd_codec::h264::{MAX_LONG_SIDE, MAX_SHORT_SIDE, MIN_DIMENSION};
 use ipnet::IpNet;
 use std::fmt;
@@ -89,6 +90,11 @@ pub struct Size {
     pub height: u32,
 }
 
+/// Shortest side of a raw picture, in pixels: one macroblock, below which nothing is to be seen.
+pub const MIN_PICTURE_SIDE: u32 = 16;
+/// Longest side of a raw picture, in pixels: that of the largest picture a camera may send.
+pub const MAX_PICTURE_SIDE: u32 = 8192;
+
 /// What is wrong with a text, to be read after the key's name.
 pub(super) type Problem = String;
 
@@ -104,9 +110,65 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
     })
 }
 
-pub(super) fn origin(text: &str) -> Result<WebOrigin, Problem> {
+fn origin(text: &str) -> Result<WebOrigin, Problem> {
     let trimmed = text.strip_suffix('/').unwrap_or(text);
     trimmed.parse().map_err(|error| format!("{text:?} is not an origin: {error}"))
+}
+
+/// A list of origins, or `*` among them for all.
+pub(super) fn origins(entries: &[(&str, &Source)]) -> Result<AllowedOrigins, (Source, Problem)> {
+    let mut listed = Vec::new();
+    let mut any = false;
+    for (text, source) in entries {
+        match *text {
+            "*" => any = true,
+            text => listed.push(origin(text).map_err(|problem| ((*source).clone(), problem))?),
+        }
+    }
+    Ok(if any { AllowedOrigins::Any } else { AllowedOrigins::Listed(listed) })
+}
+
+pub(super) fn truth(text: &str) -> Result<bool, Problem> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("{text:?} is neither")),
+    }
+}
+
+/// The address of a camera. What is wrong is said without the text, which may hold a password.
+pub(super) fn camera(text: &str) -> Result<CameraSource, Problem> {
+    text.parse().map_err(|error: crate::sources::pull::SourceError| error.to_string())
+}
+
+pub(super) fn transport(text: &str) -> Result<Transport, Problem> {
+    text.parse().map_err(|error: crate::sources::pull::SourceError| error.to_string())
+}
+
+/// The size of a raw picture, in pixels.
+pub(super) fn picture_size(text: &str) -> Result<(u32, u32), Problem> {
+    let (width, height) = sides(text).ok_or_else(|| format!("{text:?} is not a size"))?;
+    for side in [width, height] {
+        if !(MIN_PICTURE_SIDE..=MAX_PICTURE_SIDE).contains(&side) {
+            return Err(format!("{side} is out of range"));
+        }
+    }
+    Ok((width, height))
+}
+
+/// Bytes, as a number with or without `k`, `M` or `G` (powers of 1024).
+pub(super) fn bytes(text: &str, least: u64, most: u64) -> Result<u64, Problem> {
+    let (number, shift) = match text.split_at_checked(text.len().saturating_sub(1)) {
+        Some((number, "k" | "K")) => (number, 10),
+        Some((number, "M")) => (number, 20),
+        Some((number, "G")) => (number, 30),
+        _ => (text, 0),
+    };
+    let plain = number.bytes().all(|b| b.is_ascii_digit());
+    let number: Option<u64> = plain.then(|| number.parse().ok()).flatten();
+    let number = number.ok_or_else(|| format!("{text:?} is not a number of bytes"))?;
+    let bytes = number.saturating_mul(1 << shift);
+    if (least..=most).contains(&bytes) { Ok(bytes) } else { Err(format!("{text} is out of range")) }
 }
 
 pub(super) fn count(text: &str, least: usize, most: usize) -> Result<usize, Problem> {
@@ -190,12 +252,7 @@ pub(super) fn bitrate(text: &str) -> Result<Bitrate, Problem> {
 }
 
 pub(super) fn size(text: &str) -> Result<Size, Problem> {
-    let side =
-        |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
-    let parsed = text.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));
-    let Some((width, height)) = parsed else {
-        return Err(format!("{text:?} is not a size"));
-    };
+    let (width, height) = sides(text).ok_or_else(|| format!("{text:?} is not a size"))?;
     if width.min(height) > MAX_SHORT_SIDE {
         return Err(format!("{text} is larger than {MAX_LONG_SIDE}x{MAX_SHORT_SIDE}"));
     }
@@ -209,6 +266,13 @@ pub(super) fn size(text: &str) -> Result<Size, Problem> {
         }
     }
     Ok(Size { width, height })
+}
+
+/// The two numbers of `WIDTHxHEIGHT`.
+fn sides(text: &str) -> Option<(u32, u32)> {
+    let side =
+        |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
+    text.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)))
 }
 
 #[cfg(test)]
@@ -283,6 +347,26 @@ mod tests {
         ] {
             assert!(size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn raw_pictures_have_any_size_in_range() {
+        assert_eq!(picture_size("641x16"), Ok((641, 16)));
+        assert_eq!(picture_size("8192x8192"), Ok((8192, 8192)));
+        for text in ["", "x", "native", "15x16", "16x8193", "-16x16", "16x16x", "4294967312x16"] {
+            assert!(picture_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_take_powers_of_1024() {
+        let any = |text: &str| bytes(text, 0, u64::MAX);
+        assert_eq!(any("512M"), Ok(512 << 20));
+        assert_eq!((any("7"), any("2k"), any("1K"), any("3G")), (Ok(7), Ok(2048), Ok(1024), Ok(3 << 30)));
+        for text in ["", "M", "m", "1m", "-1", "1.5G", "1 M", "é", "99999999999999999999"] {
+            assert!(any(text).is_err(), "{text}");
+        }
+        assert_eq!(bytes("17179869184G", 0, 1), Err("17179869184G is out of range".into()));
     }
 
     #[test]

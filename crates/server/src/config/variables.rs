@@ -1,4 +1,4 @@
-//! The environment: `CAMHERD_*`.
+//! The environment: `CAMHERD_*`, and `PORT`.
 
 use super::key::{Input, KEYS, Key};
 use super::nearest::nearest;
@@ -12,6 +12,10 @@ pub const CONFIG_VARIABLE: &str = "CAMHERD_CONFIG";
 /// Variables that begin with `CAMHERD_`, are no setting, and are read elsewhere.
 pub const OTHER_VARIABLES: &[&str] = &[CONFIG_VARIABLE, "CAMHERD_ALLOW_SLOW_CODECS"];
 
+/// The variable of the RTSP single-ingest server: the port that its clients know, in place of
+/// [`OLD_PORT`](super::OLD_PORT) among the default addresses.
+pub const PORT_VARIABLE: &str = "PORT";
+
 const PREFIX: &str = "CAMHERD_";
 
 /// What Kubernetes sets in every pod beside a service called `camherd` (and Docker for a link of that name):
@@ -24,6 +28,8 @@ const ORCHESTRATOR_PORT: &str = "CAMHERD_PORT";
 /// The settings that the environment holds, in the order of [`KEYS`].
 pub(super) struct Variables {
     pub config: Option<PathBuf>,
+    /// What [`PORT_VARIABLE`] says, not looked at yet: it may be meant for another program.
+    pub port: Option<OsString>,
     pub values: Vec<(&'static Key<Config>, Input)>,
 }
 
@@ -31,8 +37,12 @@ pub(super) struct Variables {
 pub(super) fn collect(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Variables, ConfigError> {
-    let mut variables = Variables { config: None, values: Vec::new() };
+    let mut variables = Variables { config: None, port: None, values: Vec::new() };
     for (name, value) in environment {
+        if name == PORT_VARIABLE {
+            variables.port = (!value.is_empty()).then_some(value);
+            continue;
+        }
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         if name == CONFIG_VARIABLE {
             variables.config = (!value.is_empty()).then(|| PathBuf::from(value));

@@ -2,7 +2,7 @@
 
 use super::pace::Pace;
 use super::viewer::Watching;
-use super::websocket::{FRESH, FRESH_WAIT};
+use super::websocket::{FRESH_WAIT, fresh};
 use crate::net::shutdown::Shutdown;
 use crate::transcode::{BOUNDARY, H264_FMP4, H264_TS, JPEG_MULTIPART};
 use axum::body::Body;
@@ -42,10 +42,10 @@ pub enum Kind {
 const HEADERS_AHEAD: Bytes = Bytes::from_static(b"Content-Type: image/jpeg\r\n\r\n");
 
 impl Kind {
-    fn rendition(self) -> (RenditionKey, Start) {
+    fn rendition(self, stream: &Stream) -> (RenditionKey, Start) {
         match self {
-            Kind::Ts => (H264_TS, Start::Fresh(FRESH)),
-            Kind::Mp4 => (H264_FMP4, Start::Fresh(FRESH)),
+            Kind::Ts => (H264_TS, fresh(stream)),
+            Kind::Mp4 => (H264_FMP4, fresh(stream)),
             Kind::Mjpeg | Kind::MjpegHeadersAhead => (JPEG_MULTIPART, Start::Newest),
         }
     }
@@ -55,9 +55,9 @@ impl Kind {
     }
 }
 
-/// How long the first bytes may take: a camera that has just connected sends its first picture within
-/// this, and an encoder starts in a tenth of it.
-const FIRST_PICTURE: Duration = Duration::from_secs(2);
+/// How long the first bytes may take: a camera that is connected to for this viewer sends its first keyframe
+/// within this, and a codec starts in a tenth of it.
+const FIRST_PICTURE: Duration = Duration::from_secs(5);
 
 /// Why there is nothing to send. An HTTP client has no way to learn it later, so it is told before the
 /// first byte.
@@ -87,7 +87,7 @@ pub async fn respond(
     if stream.newest().is_none() && stream.publisher().is_none() {
         return Err(nothing(stream.state().reason()));
     }
-    let (key, start) = kind.rendition();
+    let (key, start) = kind.rendition(stream);
     let subscription = stream.subscribe(&key, start).map_err(|error| nothing(&error.reason))?;
     let multipart = Multipart::new(BOUNDARY).ok().filter(|_| kind.is_mjpeg());
     let headers_ahead = kind == Kind::MjpegHeadersAhead;

@@ -1,6 +1,8 @@
 //! Outputs: how pictures go out. Each file speaks one protocol and reads units from the hub; none of them
 //! knows where the pictures come from.
 
+pub mod bus;
+pub mod frame;
 pub mod http;
 pub mod messages;
 pub mod pace;

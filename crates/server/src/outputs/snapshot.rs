@@ -2,7 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
-use camherd_hub::{Event, RenditionKey, Start, Stream};
+use crate::sources::pull;
+use crate::transcode::{Input, Want};
+use camherd_hub::{Event, Stream};
 use camherd_media::container::WallClock;
 use camherd_media::unit::{Codec, Unit};
 use std::time::Duration;
@@ -31,25 +33,31 @@ pub enum SnapshotError {
 
 /// The newest picture; with `newer_than` (Unix time in microseconds) one that was taken later than that.
 ///
+/// What the camera sent is at hand. A picture that must be decoded first, or for which the camera must be
+/// connected to, is waited for.
+///
 /// # Errors
 /// [`SnapshotError`] when there is none.
 pub async fn respond(stream: &Stream, newer_than: Option<i64>) -> Result<Response<Body>, SnapshotError> {
-    let state = stream.state();
-    let newest = stream.newest().filter(|(unit, _)| unit.format.codec == Codec::Jpeg && state.is_live());
-    let (unit, seq) = match (newest, newer_than) {
-        (Some((unit, seq)), None) => (unit, seq),
-        (Some((unit, seq)), Some(then)) if stream.clock().unix_micros(unit.stamps.taken()) > then => {
-            (unit, seq)
+    let newest = stream.newest().filter(|_| stream.state().is_live());
+    let is_new = |unit: &Unit, then| stream.clock().unix_micros(unit.stamps.taken()) > then;
+    match newest {
+        Some((unit, seq)) if unit.format.codec == Codec::Jpeg => match newer_than {
+            None => return Ok(picture(stream, unit, seq)),
+            Some(then) if is_new(&unit, then) => return Ok(picture(stream, unit, seq)),
+            Some(_) => {}
+        },
+        None if newer_than.is_none() && !pull::is_resting(stream) => return Err(offline(stream)),
+        _ => {}
+    }
+    let waited = tokio::time::timeout(LONGEST_WAIT, wait(stream, newer_than.unwrap_or(i64::MIN))).await;
+    let (unit, seq) = waited.map_err(|_| {
+        if stream.state().is_live() {
+            SnapshotError::NothingNewer { stream: stream.name().to_string() }
+        } else {
+            offline(stream)
         }
-        (None, None) => return Err(offline(stream)),
-        (_, Some(then)) => tokio::time::timeout(LONGEST_WAIT, wait(stream, then)).await.map_err(|_| {
-            if stream.state().is_live() {
-                SnapshotError::NothingNewer { stream: stream.name().to_string() }
-            } else {
-                offline(stream)
-            }
-        })??,
-    };
+    })??;
     Ok(picture(stream, unit, seq))
 }
 
@@ -60,13 +68,13 @@ fn offline(stream: &Stream) -> SnapshotError {
 
 async fn wait(stream: &Stream, newer_than: i64) -> Result<(Unit, u64), SnapshotError> {
     // What a camera left behind when it went away is not news.
-    let start = if stream.state().is_live() { Start::Newest } else { Start::Next };
-    let mut subscription = stream.subscribe(&RenditionKey::SOURCE, start).map_err(|_| offline(stream))?;
+    let left_behind = if stream.state().is_live() { None } else { stream.newest().map(|(_, seq)| seq) };
+    let mut subscription = Input::open(stream, Want::Jpeg).map_err(|_| offline(stream))?;
     loop {
         match subscription.next().await {
             Event::Unit(delivery) => {
                 let taken = stream.clock().unix_micros(delivery.unit.stamps.taken());
-                if taken > newer_than && delivery.unit.format.codec == Codec::Jpeg {
+                if taken > newer_than && left_behind.is_none_or(|seq| delivery.seq > seq) {
                     return Ok((delivery.unit, delivery.seq));
                 }
             }
@@ -112,6 +120,7 @@ mod tests {
         let unit = Unit {
             payload: payload.into(),
             pts: clock.media_time(clock.now()),
+            dts: clock.media_time(clock.now()),
             keyframe: true,
             format: Arc::new(format),
             stamps: Stamps::received(clock.now()),

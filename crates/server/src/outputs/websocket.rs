@@ -6,13 +6,11 @@ use super::pace::Pace;
 use super::viewer::Watching;
 use crate::net::shutdown::Shutdown;
 use crate::net::websocket::{Socket, SocketError, close};
-use crate::transcode::{H264_FMP4, H264_TS};
-use camherd_hub::{
-    Clock, Delivery, DeriveError, Event, RenditionKey, Start, Stream, StreamState, Subscription,
-};
+use crate::transcode::{Form, H264_FMP4, H264_TS, Input, Want, frames};
+use camherd_hub::{Clock, Delivery, DeriveError, Event, Start, Stream, StreamState};
 use camherd_media::container::fmp4;
 use camherd_media::time::Monotonic;
-use camherd_media::unit::{Codec, Format, Packaging};
+use camherd_media::unit::{Format, Packaging};
 use camherd_media::wire::websocket::{Item, Opcode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,11 +26,29 @@ pub const FRESH_WAIT: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(8);
 
+/// Where who watches video begins: at a keyframe made for it, where camherd encodes and one costs nothing
+/// but bits; else at the last one that came, as no camera sends one for being asked.
+pub fn fresh(stream: &Stream) -> Start {
+    let encoded = stream.newest().is_none_or(|(unit, _)| !Want::Video.is_served_by(&unit.format.codec));
+    if encoded { Start::Fresh(FRESH) } else { Start::Newest }
+}
+
+/// Reads pictures that each stand alone; JPEG as the camera sends it, where it does.
+///
+/// # Errors
+/// [`DeriveError`] when they cannot be made.
+pub fn open_frames(stream: &Stream, form: Form, size: Option<(u32, u32)>) -> Result<Input, DeriveError> {
+    match (form, size) {
+        (Form::Jpeg, None) => Input::open(stream, Want::Jpeg),
+        _ => Input::of(stream, &frames(form, size), Start::Newest),
+    }
+}
+
 /// Longest message that a player may send; pings have fifty bytes.
 pub const MAX_FROM_PLAYER: usize = 4096;
 
 /// What a viewer wants.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Feed {
     /// MPEG-TS with H.264, nothing but binary messages.
     Ts,
@@ -45,15 +61,36 @@ pub enum Feed {
         /// Whether each frame is announced.
         meta: bool,
     },
+    /// Pictures of one rendition, each of which stands alone, and nothing but binary messages; with text
+    /// messages, and one before each frame, if `meta`.
+    Frames {
+        /// What they are.
+        form: Form,
+        /// Their size in pixels; `None` is the camera's own.
+        size: Option<(u32, u32)>,
+        /// Whether there are text messages.
+        meta: bool,
+    },
 }
 
 impl Feed {
-    fn subscribe(self, stream: &Stream) -> Result<Subscription, DeriveError> {
+    fn subscribe(&self, stream: &Stream) -> Result<Input, DeriveError> {
         match self {
-            Feed::Ts => stream.subscribe(&H264_TS, Start::Fresh(FRESH)),
-            Feed::Fmp4 => stream.subscribe(&H264_FMP4, Start::Fresh(FRESH)),
-            Feed::Jpeg { .. } => stream.subscribe(&RenditionKey::SOURCE, Start::Newest),
+            Feed::Ts => Input::of(stream, &H264_TS, fresh(stream)),
+            Feed::Fmp4 => Input::of(stream, &H264_FMP4, fresh(stream)),
+            Feed::Jpeg { .. } => Input::open(stream, Want::Jpeg),
+            Feed::Frames { form, size, .. } => open_frames(stream, *form, *size),
         }
+    }
+
+    /// Whether there are text messages.
+    fn has_text(&self) -> bool {
+        !matches!(self, Feed::Ts | Feed::Frames { meta: false, .. })
+    }
+
+    /// Whether a text message announces each frame.
+    fn has_meta(&self) -> bool {
+        matches!(self, Feed::Jpeg { meta: true, .. } | Feed::Frames { meta: true, .. })
     }
 }
 
@@ -87,7 +124,7 @@ impl Viewer {
     /// A viewer that has just come.
     #[must_use]
     pub fn new(socket: Socket, feed: Feed, clock: Clock) -> Viewer {
-        let pace = Pace::new(if let Feed::Jpeg { fps, .. } = feed { fps } else { None });
+        let pace = Pace::new(if let Feed::Jpeg { fps, .. } = &feed { *fps } else { None });
         Viewer { socket, feed, clock, format: None, missed: 0, failed: false, pace }
     }
 
@@ -132,6 +169,9 @@ impl Viewer {
                 pause = RETRY;
             }
             tracing::debug!(stream = %stream.name(), "viewer's rendition ended: {ended}");
+            if stream.removed().is_some() {
+                return End::Close(close::NO_STREAM, "the stream was removed");
+            }
             self.failed = true;
             let told = self.tell(&ToPlayer::State { state: "offline", reason: &ended }).await;
             if let Err(end) = told {
@@ -157,7 +197,7 @@ impl Viewer {
     }
 
     /// Serves one run of a rendition; gives the reason of its end.
-    async fn watch(&mut self, subscription: &mut Subscription, shutdown: &Shutdown) -> Result<Arc<str>, End> {
+    async fn watch(&mut self, subscription: &mut Input, shutdown: &Shutdown) -> Result<Arc<str>, End> {
         let mut patience = std::pin::pin!(tokio::time::sleep(FRESH_WAIT));
         let mut waiting = true;
         let mut held: Option<StreamState> = None;
@@ -196,15 +236,13 @@ impl Viewer {
             self.missed += missed;
             self.tell(&ToPlayer::Dropped { missed, total: self.missed }).await?;
         }
-        if let Feed::Jpeg { meta, .. } = self.feed {
-            if unit.format.codec != Codec::Jpeg || !self.pace.admits(unit.stamps.received) {
-                return Ok(());
-            }
-            if meta {
-                let captured = unix_millis(&self.clock, unit.stamps.taken());
-                let (width, height) = (unit.format.width, unit.format.height);
-                self.tell(&ToPlayer::Frame { seq, captured, width, height }).await?;
-            }
+        if !self.pace.admits(unit.stamps.received) {
+            return Ok(());
+        }
+        if self.feed.has_meta() {
+            let captured = unix_millis(&self.clock, unit.stamps.taken());
+            let (width, height) = (unit.format.width, unit.format.height);
+            self.tell(&ToPlayer::Frame { seq, captured, width, height }).await?;
         }
         if self.feed == Feed::Fmp4 && !self.format.as_ref().is_some_and(|f| Arc::ptr_eq(f, &unit.format)) {
             self.format = Some(unit.format.clone());
@@ -225,7 +263,7 @@ impl Viewer {
 
     /// Sends a text message, unless the feed has none.
     async fn tell(&mut self, message: &ToPlayer<'_>) -> Result<(), End> {
-        if self.feed == Feed::Ts {
+        if !self.feed.has_text() {
             return Ok(());
         }
         Ok(self.socket.send_text(message.to_json()).await?)

@@ -1,7 +1,15 @@
-//! Sources: how pictures come in. Each file speaks one protocol and publishes units into the hub; none of
-//! them knows who watches.
+//! Where pictures come from. A source turns what a camera speaks into units of the hub and knows nothing of
+//! viewers.
+//!
+//! Cameras that push: [`websocket`], with [`naming`] for those that say no name, [`telemetry`] for what they say
+//! about themselves and [`refusals`] for those that were turned away. Cameras that are pulled: [`pull`]
+//! keeps one connection to each, through [`rtsp`] or [`http`].
 
+pub mod http;
+mod jpeg_units;
 pub mod naming;
+pub mod pull;
 pub mod refusals;
+pub mod rtsp;
 pub mod telemetry;
 pub mod websocket;

@@ -4,14 +4,12 @@
 
 use crate::net::shutdown::Shutdown;
 use crate::net::websocket::{Socket, SocketError, close};
+use crate::sources::jpeg_units::JpegUnits;
 use crate::sources::telemetry::Telemetry;
 use bytes::Bytes;
 use camherd_hub::{Publisher, Superseded};
-use camherd_media::codec::jpeg::{self, Jpeg};
-use camherd_media::time::{MediaTime, Monotonic};
-use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
+use camherd_media::codec::jpeg;
 use camherd_media::wire::websocket::{Item, Opcode};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -125,8 +123,7 @@ fn superseded_by(superseded: Superseded) -> End {
 /// From messages to units.
 #[derive(Default)]
 struct Ingest {
-    format: Option<Arc<Format>>,
-    last: Option<MediaTime>,
+    units: JpegUnits,
     dropped: u64,
 }
 
@@ -136,7 +133,7 @@ impl Ingest {
         let received = publisher.stream().clock().now();
         match jpeg::normalise(message) {
             Ok(jpeg) => {
-                let unit = self.unit(publisher, jpeg, received);
+                let unit = self.units.unit(&publisher.stream().clock(), jpeg, received);
                 publisher.push(unit).map(|()| true)
             }
             Err(error) => {
@@ -144,22 +141,6 @@ impl Ingest {
                 Ok(false)
             }
         }
-    }
-
-    fn unit(&mut self, publisher: &Publisher, jpeg: Jpeg, received: Monotonic) -> Unit {
-        let format = match &self.format {
-            Some(format) if (format.width, format.height) == (jpeg.width, jpeg.height) => format.clone(),
-            _ => Arc::new(Format {
-                codec: Codec::Jpeg,
-                width: jpeg.width,
-                height: jpeg.height,
-                packaging: Packaging::Bare,
-            }),
-        };
-        self.format = Some(format.clone());
-        let pts = publisher.stream().clock().media_time(received).max(self.last.unwrap_or_default());
-        self.last = Some(pts);
-        Unit { payload: jpeg.data, pts, keyframe: true, format, stamps: Stamps::received(received) }
     }
 
     fn oversize(&mut self, publisher: &Publisher, bytes: u64) {

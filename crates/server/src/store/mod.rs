@@ -1,12 +1,15 @@
 //! The state store: one SQLite file for what the server must remember across restarts.
 //!
-//! Here: the file, its migrations, and the table of token hashes. Not here: configuration (the operator's
-//! file) and tokens themselves (only their SHA-256 is stored). The file comes into being with the first thing
-//! to remember: a server that only listens on loopback writes nothing. Calls block on the disk for
-//! milliseconds.
+//! Here: the file, its migrations, the table of token hashes, and that of the streams that the API created
+//! ([`StoredStream`]). Not here: configuration (the operator's file) and tokens themselves (only their SHA-256 is
+//! stored). The file comes into being with the first thing to remember: a server that only listens on loopback
+//! and creates no stream writes nothing. Calls block on the disk for milliseconds.
 
+mod streams;
 #[cfg(test)]
 mod tests;
+
+pub use streams::StoredStream;
 
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params,
@@ -23,14 +26,26 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const APPLICATION_ID: i32 = 0x6361_6d68;
 
 /// The steps from an empty file to the present schema; `user_version` counts those done. Steps never change.
-const MIGRATIONS: &[&str] = &["CREATE TABLE tokens (
+const MIGRATIONS: &[&str] = &[
+    "CREATE TABLE tokens (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         role TEXT NOT NULL,
         hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
         created INTEGER NOT NULL,
         expires INTEGER,
         note TEXT NOT NULL DEFAULT ''
-    ) STRICT"];
+    ) STRICT",
+    "CREATE TABLE streams (
+        name TEXT NOT NULL UNIQUE,
+        id TEXT NOT NULL,
+        url TEXT NOT NULL,
+        width INTEGER,
+        height INTEGER,
+        on_demand INTEGER NOT NULL,
+        transport TEXT NOT NULL,
+        created INTEGER NOT NULL
+    ) STRICT",
+];
 
 /// The SHA-256 of a token or of a session's secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -334,6 +349,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(fault)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
+    // Without it, the password of a camera that was deleted stays in the file until its page is used anew.
+    connection.pragma_update(None, "secure_delete", true).map_err(fault)?;
     match migrate(&mut connection).map_err(fault)? {
         Schema::Present => Ok(connection),
         Schema::Foreign => Err(StoreError::Foreign { path: path.to_owned() }),

@@ -167,3 +167,50 @@ fn a_file_that_cannot_be_made_or_opened_says_so() {
     assert!(matches!(error, StoreError::Create { .. }) && error.to_string().contains("`state`"), "{error}");
     assert!(matches!(Store::open(&place.0), Err(StoreError::Open { .. })), "a directory");
 }
+
+fn camera(name: &str, url: &str) -> StoredStream {
+    StoredStream {
+        name: name.parse().unwrap(),
+        id: name.to_uppercase(),
+        url: url.to_owned(),
+        size: Some((640, 480)),
+        on_demand: true,
+        transport: "udp".to_owned(),
+        created: 7,
+    }
+}
+
+#[test]
+fn streams_are_kept_in_order_and_leave_no_password_behind() {
+    let place = Place::new();
+    let store = Store::open(place.file()).unwrap();
+    assert!(store.streams().unwrap().is_empty());
+    let (yard, mut door) = (camera("yard", "rtsp://u:hunter2@a/"), camera("door", "http://b/"));
+    door.size = None;
+    store.insert_stream(&yard).unwrap();
+    store.insert_stream(&door).unwrap();
+    let again = Store::open(place.file()).unwrap();
+    assert!(again.streams().unwrap() == [yard.clone(), door.clone()]);
+    door.url = "http://c/".to_owned();
+    store.insert_stream(&door).unwrap();
+    assert!(again.streams().unwrap() == [yard.clone(), door.clone()], "of one name there is one");
+    assert!(store.delete_stream(&yard.name).unwrap());
+    assert!(!store.delete_stream(&yard.name).unwrap());
+    assert!(again.streams().unwrap() == [door]);
+    let file = std::fs::read(place.file()).unwrap();
+    assert!(!file.windows(7).any(|bytes| bytes == b"hunter2"), "what is deleted is overwritten");
+}
+
+#[test]
+fn a_file_of_the_first_version_gains_the_table_of_streams() {
+    let place = Place::new();
+    let old = Connection::open(place.file()).unwrap();
+    old.execute_batch(MIGRATIONS[0]).unwrap();
+    old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    drop(old);
+    let store = Store::open(place.file()).unwrap();
+    store.insert_token(&stored(1, Role::Admin, None)).unwrap();
+    store.insert_stream(&camera("door", "http://a/")).unwrap();
+    assert_eq!((store.tokens().unwrap().len(), store.streams().unwrap().len()), (1, 1));
+}

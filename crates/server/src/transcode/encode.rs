@@ -1,8 +1,8 @@
 //! JPEG to H.264: one thread per stream that decodes and encodes while somebody wants H.264.
 
-use super::H264;
 use super::demand::{Demand, Wish};
 use super::room::Place;
+use super::{H264, waiting, worker};
 use crate::config::Encoding;
 use bytes::Bytes;
 use camherd_codec::h264::{self, Encoded, Encoder};
@@ -14,7 +14,6 @@ use camherd_media::time::MediaTime;
 use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Builder;
 use tokio::time::Instant;
 
 /// At most one IDR picture on demand in this time: with a hundred viewers joining one after the other the
@@ -44,23 +43,10 @@ pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer, place: 
     let input = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|error| error.reason)?;
     let name = format!("{H264:?} {}", stream.name());
     let stream = stream.clone();
-    // Timers of its own: those of the server's runtime panic in a thread that outlives it by a picture.
-    let own = Builder::new_current_thread().enable_time().build();
-    let runtime = own.map_err(|error| format!("no timers for the encoder: {error}"))?;
-    let work = move || {
-        let done = Job::new(encoding, stream).and_then(|mut job| runtime.block_on(job.run(input, &writer)));
-        if let Err(reason) = done {
-            tracing::warn!("encoder stopped: {reason}");
-            // Before the writer ends, as its viewers ask again when it does.
-            place.failed(&reason, std::time::Instant::now());
-            writer.fail(reason);
-        }
-    };
-    std::thread::Builder::new()
-        .name(name)
-        .spawn(work)
-        .map_err(|error| format!("no thread for the encoder: {error}"))?;
-    Ok(())
+    worker::start(name, place, writer, move || {
+        let mut job = Job::new(encoding, stream)?;
+        Ok(async move |writer: &Writer| job.run(input, writer).await)
+    })
 }
 
 /// The picture that was encoded last, kept in the encoder's size for those who join.
@@ -131,7 +117,7 @@ impl Job {
             };
             match event {
                 Event::Unit(delivery) => {
-                    for unit in waiting(delivery.unit, &mut input) {
+                    for unit in waiting(delivery.unit, MAX_WAITING, &mut input) {
                         let force = idr_due.is_some_and(|due| due <= Instant::now());
                         let Some(unit) = self.encode(&unit, force)? else { continue };
                         if unit.keyframe {
@@ -154,6 +140,9 @@ impl Job {
 
     /// One JPEG in, one access unit out; nothing for a JPEG that is broken inside.
     fn encode(&mut self, source: &Unit, force_idr: bool) -> Result<Option<Unit>, String> {
+        if source.format.codec != Codec::Jpeg {
+            return Err(format!("the camera now sends {}", source.format.codec.name()));
+        }
         let decoded = self.decoder.decode(&source.payload, &mut self.decoded);
         self.whole = decoded.is_ok();
         if let Err(error) = decoded {
@@ -225,7 +214,7 @@ impl Job {
 
     fn unit(&self, payload: Bytes, pts: MediaTime, mut stamps: Stamps, keyframe: bool) -> Option<Unit> {
         stamps.encoded = Some(self.clock.now());
-        Some(Unit { payload, pts, keyframe, format: self.format.clone()?, stamps })
+        Some(Unit { payload, pts, dts: pts, keyframe, format: self.format.clone()?, stamps })
     }
 
     fn learn_format(&mut self) {
@@ -238,16 +227,6 @@ impl Job {
             self.format = Some(Arc::new(format));
         }
     }
-}
-
-/// The units to encode now: the given one and those behind it, or only the newest of too many.
-fn waiting(first: Unit, input: &mut Subscription) -> Vec<Unit> {
-    let mut units = vec![first];
-    units.extend(std::iter::from_fn(|| input.try_next()).map(|delivery| delivery.unit));
-    if units.len() > MAX_WAITING {
-        units.drain(..units.len() - 1);
-    }
-    units
 }
 
 async fn until(instant: Option<Instant>) {
@@ -268,7 +247,7 @@ mod tests {
     fn unit(payload: Bytes) -> Unit {
         let format = Format { codec: Codec::Jpeg, width: 64, height: 64, packaging: Packaging::Bare };
         let stamps = Stamps::received(Monotonic(0));
-        Unit { payload, pts: MediaTime(0), keyframe: true, format: Arc::new(format), stamps }
+        Unit { payload, pts: MediaTime(0), dts: MediaTime(0), keyframe: true, format: Arc::new(format), stamps }
     }
 
     /// The picture twice as high as its encoder knows, and without its quantisation tables.

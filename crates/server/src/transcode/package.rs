@@ -1,8 +1,9 @@
 //! Packaging, once for all viewers of a rendition.
 
 use super::demand::{Demand, Wish};
-use super::{BOUNDARY, H264, H264_FMP4, H264_TS, JPEG_MULTIPART};
-use camherd_hub::{Clock, DeriveError, Event, RenditionKey, Start, Stream, Subscription, Writer};
+use super::input::{Input, Want};
+use super::{BOUNDARY, H264_FMP4, H264_TS, JPEG_MULTIPART};
+use camherd_hub::{Clock, DeriveError, Event, RenditionKey, Stream, Writer};
 use camherd_media::container::{Fmp4Muxer, Multipart, MuxError, TsMuxer, WallClock};
 use camherd_media::unit::Unit;
 use tokio::runtime::Handle;
@@ -25,10 +26,10 @@ impl Packager {
         }
     }
 
-    fn input(&self) -> RenditionKey {
+    fn wants(&self) -> Want {
         match self {
-            Packager::Fmp4(_) | Packager::Ts(_) => H264,
-            Packager::Multipart(_) => RenditionKey::SOURCE,
+            Packager::Fmp4(_) | Packager::Ts(_) => Want::Video,
+            Packager::Multipart(_) => Want::Jpeg,
         }
     }
 
@@ -52,13 +53,13 @@ pub(super) fn start(
     runtime: &Handle,
 ) -> Result<(), DeriveError> {
     // The upstream is subscribed to before the task runs, so that its encoder starts a moment earlier.
-    let input = stream.subscribe(&packager.input(), Start::Newest)?;
+    let input = Input::open(stream, packager.wants())?;
     let clock = stream.clock();
     runtime.spawn(run(input, packager, clock, writer));
     Ok(())
 }
 
-async fn run(mut input: Subscription, mut packager: Packager, clock: Clock, writer: Writer) {
+async fn run(mut input: Input, mut packager: Packager, clock: Clock, writer: Writer) {
     let mut demand = Demand::default();
     loop {
         let event = tokio::select! {

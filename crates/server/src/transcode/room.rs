@@ -1,17 +1,19 @@
-//! How many encoders may run, and which have just failed.
+//! How many encoders or decoders may run, and which have just failed.
 
+use camherd_hub::RenditionKey;
 use camherd_media::ids::StreamName;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// An encoder that failed is not started anew for so long: what fails at once, such as a picture larger
+/// A worker that failed is not started anew for so long: what fails at once, such as a picture larger
 /// than it takes, would otherwise be tried by each of its viewers.
 const FAILED_PAUSE: Duration = Duration::from_secs(2);
 
-/// Room for encoders. Clones are the same room.
+/// Room for encoders or decoders. Clones are the same room.
 #[derive(Clone)]
 pub(super) struct Room {
+    what: &'static str,
     limit: usize,
     inner: Arc<Mutex<Inner>>,
 }
@@ -19,42 +21,49 @@ pub(super) struct Room {
 #[derive(Default)]
 struct Inner {
     running: usize,
-    /// The latest failure of each stream's encoder; entries older than [`FAILED_PAUSE`] are dropped at the
-    /// next visit, so there are as many as encoders can fail in that time.
-    failed: HashMap<StreamName, (Instant, String)>,
+    /// The latest failure of each rendition's worker; entries older than [`FAILED_PAUSE`] are dropped at the
+    /// next visit, so there are as many as workers can fail in that time.
+    failed: HashMap<(StreamName, RenditionKey), (Instant, String)>,
 }
 
-/// One encoder's place, until it is dropped.
+/// One worker's place, until it is dropped.
 pub(super) struct Place {
     room: Room,
-    stream: StreamName,
+    of: (StreamName, RenditionKey),
 }
 
 impl Room {
-    pub(super) fn new(limit: usize) -> Room {
-        Room { limit, inner: Arc::default() }
+    /// Room for `limit` of `what`, which is the name in the setting as well.
+    pub(super) fn new(what: &'static str, limit: usize) -> Room {
+        Room { what, limit, inner: Arc::default() }
     }
 
-    /// A place for the encoder of `stream`; the error says why there is none, for its viewers.
-    pub(super) fn enter(&self, stream: &StreamName, now: Instant) -> Result<Place, String> {
+    /// A place for who makes `key` of `stream`; the error says why there is none, for its viewers.
+    pub(super) fn enter(
+        &self,
+        stream: &StreamName,
+        key: &RenditionKey,
+        now: Instant,
+    ) -> Result<Place, String> {
+        let of = (stream.clone(), key.clone());
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.failed.retain(|_, (when, _)| now.duration_since(*when) < FAILED_PAUSE);
-        if let Some((_, reason)) = inner.failed.get(stream) {
+        if let Some((_, reason)) = inner.failed.get(&of) {
             return Err(reason.clone());
         }
         if inner.running >= self.limit {
-            return Err(format!("all {} encoders are in use (limits.encoders)", self.limit));
+            return Err(format!("all {} {what} are in use (limits.{what})", self.limit, what = self.what));
         }
         inner.running += 1;
-        Ok(Place { room: self.clone(), stream: stream.clone() })
+        Ok(Place { room: self.clone(), of })
     }
 }
 
 impl Place {
-    /// Remembers why this encoder stopped.
+    /// Remembers why this worker stopped.
     pub(super) fn failed(&self, reason: &str, now: Instant) {
         let mut inner = self.room.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.failed.insert(self.stream.clone(), (now, reason.to_owned()));
+        inner.failed.insert(self.of.clone(), (now, reason.to_owned()));
     }
 }
 
@@ -67,25 +76,26 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcode::H264;
 
     #[test]
     fn the_room_is_bounded_and_given_back() {
-        let (room, now) = (Room::new(1), Instant::now());
+        let (room, now) = (Room::new("encoders", 1), Instant::now());
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
-        let place = room.enter(&a, now).unwrap();
-        let full = room.enter(&b, now).err().unwrap();
+        let place = room.enter(&a, &H264, now).unwrap();
+        let full = room.enter(&b, &H264, now).err().unwrap();
         assert_eq!(full, "all 1 encoders are in use (limits.encoders)");
         drop(place);
-        assert!(room.enter(&b, now).is_ok());
+        assert!(room.enter(&b, &H264, now).is_ok());
     }
 
     #[test]
     fn what_failed_is_not_tried_again_at_once() {
-        let (room, now) = (Room::new(4), Instant::now());
+        let (room, now) = (Room::new("encoders", 4), Instant::now());
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
-        room.enter(&a, now).unwrap().failed("too large", now);
-        assert_eq!(room.enter(&a, now + FAILED_PAUSE / 2).err().as_deref(), Some("too large"));
-        assert!(room.enter(&b, now).is_ok(), "another stream is not concerned");
-        assert!(room.enter(&a, now + FAILED_PAUSE).is_ok());
+        room.enter(&a, &H264, now).unwrap().failed("too large", now);
+        assert_eq!(room.enter(&a, &H264, now + FAILED_PAUSE / 2).err().as_deref(), Some("too large"));
+        assert!(room.enter(&b, &H264, now).is_ok(), "another stream is not concerned");
+        assert!(room.enter(&a, &H264, now + FAILED_PAUSE).is_ok());
     }
 }

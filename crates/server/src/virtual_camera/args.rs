@@ -1,6 +1,6 @@
 //! The command line of `camherd camera`.
 
-use super::backoff::Reconnect;
+use super::Reconnect;
 use super::generator::DEFAULT_DETAIL;
 use super::picture::check_size;
 use super::target::Target;
@@ -107,7 +107,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 fn parse_reconnect(text: &str) -> Result<Reconnect, String> {
     let (min, max) = text.split_once("..").unwrap_or((text, text));
     let reconnect = Reconnect { min: parse_duration(min)?, max: parse_duration(max)? };
-    reconnect.check().map(|()| reconnect).map_err(|error| error.to_string())
+    match reconnect.is_valid() {
+        true => Ok(reconnect),
+        false => Err(super::Error::Reconnect(reconnect.min, reconnect.max).to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! It repeats horizontally, so the picture moves by copying it rotated.
 
 use super::canvas::{Canvas, copy_rotated};
-use super::random::Random;
+use crate::random::Random;
 
 /// Steps of `detail`, from no texture to the roughest.
 pub(super) const MAX_DETAIL: u8 = 100;

@@ -197,7 +197,7 @@ fn unix_ms() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::random::Random;
+    use crate::random::Random;
     use super::*;
     use std::sync::mpsc;
     use std::time::Duration;

@@ -7,7 +7,6 @@
 
 mod args;
 mod backdrop;
-mod backoff;
 mod canvas;
 mod capture;
 pub mod code;
@@ -15,20 +14,19 @@ mod font;
 mod generator;
 mod pace;
 pub mod picture;
-mod random;
 mod target;
 mod wire;
 
 pub use args::Args;
-pub use backoff::Reconnect;
+pub use crate::net::backoff::Reconnect;
 pub use generator::{DEFAULT_DETAIL, Generator, Look};
 pub use target::UrlError;
 pub use wire::FRAGMENT;
 
-use backoff::Backoff;
+use crate::net::backoff::Backoff;
+use crate::random::Random;
 use capture::Capture;
 use pace::Pace;
-use random::Random;
 use std::fmt;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -167,7 +165,10 @@ impl Options {
         self.look().check()?;
         check_fps(self.fps)?;
         check_jitter(self.jitter)?;
-        self.reconnect.check()
+        match self.reconnect.is_valid() {
+            true => Ok(()),
+            false => Err(Error::Reconnect(self.reconnect.min, self.reconnect.max)),
+        }
     }
 
     /// The part of the options that the [`Generator`] needs.

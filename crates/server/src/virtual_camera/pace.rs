@@ -1,6 +1,6 @@
 //! When the next frame is due.
 
-use super::random::Random;
+use crate::random::Random;
 use std::time::{Duration, Instant};
 
 /// Frames on an absolute schedule: frame `n` is due `n` periods after the start, so errors do not add up.

@@ -3,15 +3,14 @@
 //! - [`nal`]: kinds of NAL units, and the way over an Annex-B buffer.
 //! - [`split`]: a byte stream that is cut anywhere becomes access units.
 //! - [`normalise`]: access units become streamable: parameter sets before every IDR picture, nothing before the first.
-//! - [`sps`]: profile, level and size of the picture.
+//! - [`sps`]: profile, level, size, colour and order of the pictures.
 //! - [`avcc`]: the forms of MP4: decoder configuration, codec string, length-prefixed NAL units.
 
 pub mod avcc;
-mod bits;
 pub mod nal;
 pub mod normalise;
 pub mod split;
 pub mod sps;
+mod vui;
 
-/// What precedes every NAL unit in the Annex-B buffers that this module makes.
-pub const START_CODE: [u8; 4] = [0, 0, 0, 1];
+pub use super::annexb::START_CODE;

@@ -1,11 +1,11 @@
 //! Access units as a camera sends them become units that any consumer can begin with.
 
-use super::START_CODE;
-use super::bits::{BitReader, OutOfBits};
-use super::nal::{NalKind, nal_ranges};
+use super::nal::{NalKind, nal_units};
 use super::sps::{MAX_PARAMETER_SET, Sps, SpsError};
+use crate::codec::annexb::{Role, reframe};
+use crate::codec::bits::{BitReader, OutOfBits};
 use crate::unit::H264Parameters;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// A picture that may be published.
@@ -185,7 +185,7 @@ impl Normaliser {
         let Some(pps_id) = survey.idr_pps else {
             let passes = survey.has_vcl && self.running;
             return Ok(passes.then(|| Normalised {
-                data: reframe(annex_b, &[]),
+                data: reframe(annex_b, &[], role),
                 keyframe: false,
                 changed: None,
             }));
@@ -209,7 +209,7 @@ impl Normaliser {
                 .filter(|(id, pps)| **id != pps_id && pps.sps_id == active.sps_id)
                 .map(|(_, pps)| &pps.nal),
         );
-        let data = reframe(annex_b, &first);
+        let data = reframe(annex_b, &first, role);
         self.running = true;
         if changed.is_some() {
             self.current.clone_from(&changed);
@@ -220,8 +220,7 @@ impl Normaliser {
     /// Learns the parameter sets of the unit and finds out what it is.
     fn survey(&mut self, annex_b: &[u8]) -> Result<Survey, NormaliseError> {
         let mut survey = Survey::default();
-        for range in nal_ranges(annex_b) {
-            let nal = &annex_b[range];
+        for nal in nal_units(annex_b) {
             let Some(kind) = NalKind::of(nal) else { continue };
             survey.has_vcl |= kind.is_vcl();
             if kind == NalKind::IdrSlice && survey.idr_pps.is_none() {
@@ -235,47 +234,13 @@ impl Normaliser {
     }
 }
 
-/// `annex_b` with four-byte start codes, without delimiters and filler. Where `sets` has parameter sets, they
-/// come first and those of the unit are left out.
-fn reframe(annex_b: &Bytes, sets: &[&Bytes]) -> Bytes {
-    let keep = |nal: &[u8]| match NalKind::of(nal) {
-        None | Some(NalKind::AccessUnitDelimiter | NalKind::Filler) => false,
-        Some(NalKind::Sps | NalKind::Pps) => sets.is_empty(),
-        Some(_) => true,
-    };
-    if let Some(begin) = framed_from(annex_b, sets, keep) {
-        return annex_b.slice(begin..);
+fn role(nal: &[u8]) -> Role {
+    match NalKind::of(nal) {
+        Some(NalKind::AccessUnitDelimiter) => Role::Delimiter,
+        Some(NalKind::Filler) | None => Role::Filler,
+        Some(NalKind::Sps | NalKind::Pps) => Role::ParameterSet,
+        Some(_) => Role::Content,
     }
-    let kept = || nal_ranges(annex_b).map(|range| &annex_b[range]).filter(|nal| keep(nal));
-    let all = || sets.iter().map(|set| &set[..]).chain(kept());
-    let mut data = BytesMut::with_capacity(all().map(|nal| START_CODE.len() + nal.len()).sum());
-    for nal in all() {
-        data.extend_from_slice(&START_CODE);
-        data.extend_from_slice(nal);
-    }
-    data.freeze()
-}
-
-/// The offset from which on `annex_b` already is what [`reframe`] makes of it, if there is one.
-fn framed_from(annex_b: &[u8], sets: &[&Bytes], keep: impl Fn(&[u8]) -> bool) -> Option<usize> {
-    let mut ranges = nal_ranges(annex_b).peekable();
-    let is_delimiter = |nal: &[u8]| NalKind::of(nal) == Some(NalKind::AccessUnitDelimiter);
-    while ranges.next_if(|range| is_delimiter(&annex_b[range.clone()])).is_some() {}
-    let begin = ranges.peek()?.start.checked_sub(START_CODE.len())?;
-    let mut end = begin;
-    let mut sets = sets.iter();
-    for range in ranges {
-        let nal = &annex_b[range.clone()];
-        let expected = match sets.next() {
-            Some(set) => *set == nal,
-            None => keep(nal),
-        };
-        if !expected || range.start != end + START_CODE.len() || annex_b[end] != 0 {
-            return None;
-        }
-        end = range.end;
-    }
-    (end == annex_b.len() && sets.next().is_none()).then_some(begin)
 }
 
 /// `seq_parameter_set_id` of a sequence parameter set (7.3.2.1.1), after profile, flags and level.
@@ -306,7 +271,7 @@ fn identifier(bits: &mut BitReader<'_>) -> Result<u8, OutOfBits> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::h264::nal::nal_units;
+    use crate::codec::annexb::START_CODE;
     use crate::codec::h264::split::AccessUnitSplitter;
 
     const SLICES: &[u8] = include_bytes!("../../../../../testdata/h264/baseline_4slices_64x64.h264");
@@ -328,7 +293,7 @@ mod tests {
     /// SPS and PPS of `SLICES` with its first IDR slice.
     fn parts() -> (Bytes, Bytes, Bytes) {
         let stream = Bytes::from_static(SLICES);
-        let mut nals = nal_ranges(&stream).map(|range| stream.slice(range));
+        let mut nals = nal_units(&stream).map(|nal| stream.slice_ref(nal));
         (nals.next().unwrap(), nals.next().unwrap(), nals.next().unwrap())
     }
 

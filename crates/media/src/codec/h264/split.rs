@@ -1,7 +1,8 @@
 //! A byte stream of Annex B, cut anywhere, becomes access units.
 
 use super::START_CODE;
-use super::nal::{NalKind, find_nal_end, find_start_code, without_trailing_zeros};
+use super::nal::NalKind;
+use crate::codec::annexb::{find_nal_end, find_start_code, without_trailing_zeros};
 use bytes::Bytes;
 use std::ops::Range;
 

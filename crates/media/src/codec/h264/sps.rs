@@ -1,14 +1,16 @@
-//! The sequence parameter set: profile, level and size of the picture (ITU-T H.264 7.3.2.1.1).
+//! The sequence parameter set: profile, level, size and order of the pictures (ITU-T H.264 7.3.2.1.1).
 
-use super::bits::{BitReader, OutOfBits};
 use super::nal::NalKind;
+use super::vui::Vui;
+use crate::codec::bits::{BitReader, OutOfBits};
 use crate::codec::jpeg::MAX_DIMENSION;
+use crate::unit::Colour;
 
 /// Largest parameter set that is kept, in bytes. The largest possible sequence parameter set (twelve scaling
 /// lists, 255 reference offsets, two HRD descriptions) has less; `avcC` could hold 65 535.
 pub const MAX_PARAMETER_SET: usize = 4096;
 
-/// What a sequence parameter set says, up to the size of the picture.
+/// What a sequence parameter set says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sps {
     /// `profile_idc` (A.2): 66 baseline, 77 main, 100 high.
@@ -31,6 +33,9 @@ pub struct Sps {
     pub width: u32,
     /// Height after cropping in pixels, 1 to 8192.
     pub height: u32,
+    /// `pic_order_cnt_type`; with 2, pictures are shown in the order in which they are decoded.
+    pub pic_order_cnt_type: u8,
+    vui: Vui,
 }
 
 /// Why a NAL unit is not a usable sequence parameter set.
@@ -67,7 +72,8 @@ impl From<OutOfBits> for SpsError {
 }
 
 impl Sps {
-    /// Reads a NAL unit of type 7 without start code. What follows the cropping window (VUI) is not looked at.
+    /// Reads a NAL unit of type 7 without start code. What cannot be read of the usability information (VUI) counts
+    /// as not said: cameras are careless there, and their pictures can be decoded nevertheless.
     ///
     /// # Errors
     ///
@@ -81,9 +87,9 @@ impl Sps {
         let constraint_flags = octet(bits)?;
         let level_idc = octet(bits)?;
         let id = ue_up_to(bits, "seq_parameter_set_id", 31)?;
-        let colour = if has_colour(profile_idc) { Colour::read(bits)? } else { Colour::DEFAULT };
+        let colour = if has_colour(profile_idc) { Sampling::read(bits)? } else { Sampling::DEFAULT };
         ue_up_to(bits, "log2_max_frame_num_minus4", 12)?;
-        skip_picture_order(bits)?;
+        let pic_order_cnt_type = picture_order(bits)?;
         bits.ue()?; // max_num_ref_frames
         bits.flag()?; // gaps_in_frame_num_value_allowed_flag
         let columns = u64::from(bits.ue()?) + 1;
@@ -95,6 +101,7 @@ impl Sps {
         bits.flag()?; // direct_8x8_inference_flag
         let crop = if bits.flag()? { [bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?] } else { [0; 4] };
         let (width, height) = colour.cropped(columns, map_units, frame_mbs_only, crop)?;
+        let vui = if bits.flag().unwrap_or(false) { Vui::read(bits) } else { Vui::default() };
         Ok(Sps {
             profile_idc,
             constraint_flags,
@@ -106,29 +113,51 @@ impl Sps {
             frame_mbs_only,
             width,
             height,
+            pic_order_cnt_type,
+            vui,
         })
+    }
+
+    /// What the samples of the decoded pictures mean; limited range and BT.601 where the set does not say.
+    #[must_use]
+    pub fn colour(&self) -> Colour {
+        self.vui.colour
+    }
+
+    /// How many pictures may come before one in decoding order and after it in output order, 0 to 16: 0 where
+    /// pictures are shown in the order in which they are decoded. `None` when the set does not bound it by less
+    /// than the size of the decoder's memory (E.2.1, `max_num_reorder_frames`).
+    #[must_use]
+    pub fn reorder_frames(&self) -> Option<u8> {
+        // Profiles that are intra only with constraint_set3_flag (A.2.8 to A.2.11, E.2.1), and those without B slices.
+        let intra_only =
+            matches!(self.profile_idc, 44 | 86 | 100 | 110 | 122 | 244) && self.constraint_flags & 0x10 != 0;
+        if self.pic_order_cnt_type == 2 || self.profile_idc == 66 || intra_only {
+            return Some(0);
+        }
+        self.vui.max_num_reorder_frames
     }
 }
 
-/// Whether the set of this profile has the elements of [`Colour`] (7.3.2.1.1).
+/// Whether the set of this profile has the elements of [`Sampling`] (7.3.2.1.1).
 pub(super) fn has_colour(profile_idc: u8) -> bool {
     matches!(profile_idc, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
 }
 
 /// The elements that the high profiles add.
-struct Colour {
+struct Sampling {
     chroma_format_idc: u8,
     separate_planes: bool,
     bit_depth_luma: u8,
     bit_depth_chroma: u8,
 }
 
-impl Colour {
+impl Sampling {
     /// What is inferred where the elements are absent (7.4.2.1.1).
-    const DEFAULT: Colour =
-        Colour { chroma_format_idc: 1, separate_planes: false, bit_depth_luma: 8, bit_depth_chroma: 8 };
+    const DEFAULT: Sampling =
+        Sampling { chroma_format_idc: 1, separate_planes: false, bit_depth_luma: 8, bit_depth_chroma: 8 };
 
-    fn read(bits: &mut BitReader<'_>) -> Result<Colour, SpsError> {
+    fn read(bits: &mut BitReader<'_>) -> Result<Sampling, SpsError> {
         let chroma_format_idc = ue_up_to(bits, "chroma_format_idc", 3)?;
         let separate_planes = chroma_format_idc == 3 && bits.flag()?;
         let bit_depth_luma = 8 + ue_up_to(bits, "bit_depth_luma_minus8", 6)?;
@@ -142,7 +171,7 @@ impl Colour {
                 }
             }
         }
-        Ok(Colour { chroma_format_idc, separate_planes, bit_depth_luma, bit_depth_chroma })
+        Ok(Sampling { chroma_format_idc, separate_planes, bit_depth_luma, bit_depth_chroma })
     }
 
     /// Width and height after cropping; `crop` is left, right, top, bottom in units of 7.4.2.1.1 (7-19 to 7-22).
@@ -187,8 +216,10 @@ fn skip_scaling_list(bits: &mut BitReader<'_>, size: u32) -> Result<(), SpsError
     Ok(())
 }
 
-fn skip_picture_order(bits: &mut BitReader<'_>) -> Result<(), SpsError> {
-    match ue_up_to(bits, "pic_order_cnt_type", 2)? {
+/// `pic_order_cnt_type`, and past what belongs to it.
+fn picture_order(bits: &mut BitReader<'_>) -> Result<u8, SpsError> {
+    let kind = ue_up_to(bits, "pic_order_cnt_type", 2)?;
+    match kind {
         0 => {
             ue_up_to(bits, "log2_max_pic_order_cnt_lsb_minus4", 12)?;
         }
@@ -202,7 +233,7 @@ fn skip_picture_order(bits: &mut BitReader<'_>) -> Result<(), SpsError> {
         }
         _ => {}
     }
-    Ok(())
+    Ok(kind)
 }
 
 fn octet(bits: &mut BitReader<'_>) -> Result<u8, SpsError> {
@@ -222,6 +253,7 @@ fn ue_up_to(bits: &mut BitReader<'_>, element: &'static str, max: u8) -> Result<
 mod tests {
     use super::*;
     use crate::codec::h264::nal::nal_units;
+    use crate::unit::Matrix;
 
     fn first_sps(stream: &[u8]) -> &[u8] {
         nal_units(stream).find(|nal| NalKind::of(nal) == Some(NalKind::Sps)).unwrap()
@@ -288,6 +320,65 @@ mod tests {
         check!("high444_37x29.h264", 244, 3, 8, true, (37, 29));
         check!("high10_38x30.h264", 110, 1, 10, true, (38, 30));
         check!("high_gray_38x30.h264", 100, 0, 8, true, (38, 30));
+    }
+
+    #[test]
+    fn order_and_colour_are_read_from_real_streams() {
+        macro_rules! sps {
+            ($file:literal) => {
+                Sps::parse(first_sps(include_bytes!(concat!("../../../../../testdata/h264/", $file))))
+                    .unwrap()
+            };
+        }
+        let baseline = sps!("baseline_4slices_64x64.h264");
+        assert_eq!((baseline.reorder_frames(), baseline.colour()), (Some(0), Colour::default()));
+        assert_eq!(sps!("high_cropped_70x50_aud.h264").reorder_frames(), Some(0));
+        let pyramid = sps!("main_bpyramid_fullrange_64x64.h264");
+        assert_eq!(pyramid.reorder_frames(), Some(2));
+        assert_eq!(pyramid.colour(), Colour { full_range: true, matrix: Matrix::Bt709 });
+    }
+
+    /// A set of 4x3 macroblocks with order type 0 and this usability information.
+    fn with_vui(profile: u64, vui: impl FnOnce(Bits) -> Bits) -> Sps {
+        let bits = header(profile);
+        let bits = if has_colour(profile as u8) { bits.ue(1).ue(0).ue(0).bits(0, 2) } else { bits };
+        let bits = bits.ue(0).ue(0).ue(2).ue(1).bits(0, 1).ue(3).ue(2).bits(0b110, 3);
+        Sps::parse(&vui(bits).sps()).unwrap()
+    }
+
+    #[test]
+    fn usability_information_counts_as_far_as_it_can_be_read() {
+        let silent = with_vui(77, |bits| bits.bits(0, 1));
+        assert_eq!((silent.reorder_frames(), silent.colour()), (None, Colour::default()));
+        // Aspect ratio 255 with its ratio, overscan, range and matrix, chroma location, timing.
+        let begin = |bits: Bits| {
+            let bits = bits.bits(1, 1).bits(1, 1).bits(255, 8).bits(1, 16).bits(1, 16).bits(0b11, 2);
+            let bits = bits.bits(1, 1).bits(5, 3).bits(0b11, 2).bits(1, 8).bits(1, 8).bits(9, 8);
+            bits.bits(1, 1).ue(2).ue(3).bits(1, 1).bits(1, 32).bits(50, 32).bits(1, 1)
+        };
+        // Two HRD descriptions and low delay, then the restriction.
+        let hrd = |bits: Bits| {
+            bits.bits(1, 1).ue(1).bits(0, 8).ue(5).ue(6).bits(0, 1).ue(7).ue(8).bits(1, 1).bits(0, 20)
+        };
+        let end = |bits: Bits, frames| {
+            let bits = hrd(hrd(begin(bits))).bits(0b0111, 3).bits(0, 1);
+            bits.ue(2).ue(1).ue(9).ue(9).ue(frames).ue(4)
+        };
+        let colour = Colour { full_range: true, matrix: Matrix::Bt709 };
+        let whole = with_vui(77, |bits| end(bits, 3));
+        assert_eq!((whole.reorder_frames(), whole.colour()), (Some(3), colour));
+        let wild = with_vui(77, |bits| end(bits, 17));
+        assert_eq!((wild.reorder_frames(), wild.colour()), (None, colour));
+        let cut = with_vui(77, begin);
+        assert_eq!((cut.reorder_frames(), cut.colour()), (None, colour));
+    }
+
+    #[test]
+    fn profiles_and_order_types_without_reordering_need_no_word() {
+        assert_eq!(with_vui(66, |bits| bits.bits(0, 1)).reorder_frames(), Some(0));
+        assert_eq!(with_vui(100, |bits| bits.bits(0, 1)).reorder_frames(), None);
+        // Order type 2.
+        assert_eq!(Sps::parse(&header(77).tail([0; 4]).sps()).unwrap().reorder_frames(), Some(0));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod entropy;
 mod error;
+pub mod extent;
 mod huffman;
 mod parse;
 #[cfg(test)]

@@ -1,21 +1,23 @@
 //! The initialisation segment: `ftyp` and `moov` of one video track without samples.
 
 use super::super::MuxError;
+use super::super::relabel::Video;
 use super::super::timeline::TIMESCALE;
 use super::{TRACK_ID, put_full_box};
-use crate::codec::h264::avcc::decoder_configuration;
-use crate::unit::{Format, H264Parameters};
+use crate::codec::h264::avcc;
+use crate::codec::h265::hvcc;
+use crate::unit::Format;
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Identity matrix of `mvhd` and `tkhd` (14496-12, 8.2.2.2).
 const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 /// 72 dots per inch as 16.16 fixed point, the value that every video sample entry has (12.1.3.2).
 const RESOLUTION: u32 = 0x48_0000;
-/// Room for everything but the parameter sets, which are some 30 bytes; the rest comes to about 620.
+/// Room for everything: the parameter sets have 30 to 100 bytes, the rest comes to about 620.
 const CAPACITY: usize = 768;
 
 /// `ftyp` and `moov` for a stream. All durations are 0, unknown: browsers then treat it as live.
-pub(super) fn segment(format: &Format, parameters: &H264Parameters) -> Result<Bytes, MuxError> {
+pub(super) fn segment(format: &Format, parameters: Video<'_>) -> Result<Bytes, MuxError> {
     let size = MuxError::PictureSize { width: format.width, height: format.height };
     let (Ok(width @ 1..), Ok(height @ 1..)) = (u16::try_from(format.width), u16::try_from(format.height))
     else {
@@ -96,15 +98,18 @@ fn put_media(out: &mut BytesMut, sample_entry: &[u8]) {
     });
 }
 
-/// AVCSampleEntry, 14496-15, 5.4.2.
+/// AVCSampleEntry and HEVCSampleEntry, 14496-15, 5.4.2 and 8.4.1.
 fn put_sample_entry(
     out: &mut BytesMut,
     width: u16,
     height: u16,
-    parameters: &H264Parameters,
+    parameters: Video<'_>,
 ) -> Result<(), MuxError> {
-    let record = decoder_configuration(parameters)?;
-    nest(out, b"avc1", |out| {
+    let (entry, config, record) = match parameters {
+        Video::H264(sets) => (b"avc1", b"avcC", avcc::decoder_configuration(sets)?),
+        Video::H265(sets) => (b"hvc1", b"hvcC", hvcc::decoder_configuration(sets)?),
+    };
+    nest(out, entry, |out| {
         out.put_bytes(0, 6);
         out.put_u16(1); // data_reference_index
         out.put_bytes(0, 16);
@@ -115,7 +120,7 @@ fn put_sample_entry(
         out.put_bytes(0, 32); // no compressor name
         out.put_u16(24); // depth: colour, no alpha
         out.put_i16(-1);
-        nest(out, b"avcC", |out| out.put_slice(&record));
+        nest(out, config, |out| out.put_slice(&record));
     });
     Ok(())
 }

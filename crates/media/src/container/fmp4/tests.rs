@@ -2,7 +2,7 @@ use super::*;
 use crate::container::fuzzing::{Fragment, Init};
 use crate::container::testing::{PPS, SPS, annexb, h264_format, keyframe, picture, unit};
 use crate::time::{MediaTime, Monotonic};
-use crate::unit::Stamps;
+use crate::unit::{H264Parameters, Stamps};
 use std::sync::Arc;
 
 fn init_of(unit: &Unit) -> &Bytes {
@@ -16,7 +16,7 @@ fn init_of(unit: &Unit) -> &Bytes {
 fn the_initialisation_segment_describes_the_stream() {
     let output = Fmp4Muxer::new().push(&keyframe(&h264_format(640), 0, 9), None).unwrap();
     let want =
-        Init { track: 1, timescale: 90_000, width: 640, height: 480, sps: SPS.to_vec(), pps: PPS.to_vec() };
+        Init { track: 1, timescale: 90_000, width: 640, height: 480, sets: vec![SPS.to_vec(), PPS.to_vec()] };
     assert_eq!(Init::parse(init_of(&output)), Ok(want));
 }
 
@@ -30,6 +30,7 @@ fn a_fragment_holds_one_sample_without_delimiter_filler_and_known_parameter_sets
         sequence: 1,
         track: 1,
         decode_time: 90_000,
+        composition_offset: 0,
         duration: 45_000,
         flags: 0x0200_0000,
         produced: None,
@@ -46,7 +47,7 @@ fn the_reference_time_says_whose_clock_it_is() {
     let produced = |unit: &Unit| Fragment::parse(&unit.payload).unwrap().produced;
     assert_eq!(produced(&muxer.push(&unit, Some(wall)).unwrap()), Some((wall.ntp(), 180_000, 0)));
     unit.stamps = Stamps { captured: Some(Monotonic(1)), ..unit.stamps };
-    unit.pts = MediaTime(3_000_000);
+    (unit.pts, unit.dts) = (MediaTime(3_000_000), MediaTime(3_000_000));
     assert_eq!(produced(&muxer.push(&unit, Some(wall)).unwrap()), Some((wall.ntp(), 270_000, 24)));
 }
 
@@ -90,7 +91,7 @@ fn refuses_what_it_cannot_package() {
     let mut muxer = Fmp4Muxer::new();
     let mut refusal = |unit: &Unit| muxer.push(unit, None).map(|_| ()).unwrap_err();
     assert_eq!(refusal(&picture(&format, 5, 9)), MuxError::NeedsKeyframe { pts: MediaTime(5) });
-    assert_eq!(refusal(&keyframe(&format, -12, 9)), MuxError::NegativeTime { pts: MediaTime(-12) });
+    assert_eq!(refusal(&keyframe(&format, -12, 9)), MuxError::NegativeTime { dts: MediaTime(-12) });
     let raw = unit(&format, 0, true, Bytes::from_static(b"\x65\0\0\0\x01"));
     assert_eq!(refusal(&raw), MuxError::NotAnnexB { length: 5 });
     let empty = unit(&format, 0, true, annexb(&[&[9, 0xf0], SPS, PPS]));
@@ -105,7 +106,7 @@ fn refuses_what_it_cannot_package() {
     assert!(matches!(refusal(&odd), MuxError::BadParameters(_)));
     let mut packaged = keyframe(&format, 0, 9);
     packaged.format = Arc::new(Format { packaging: Packaging::MpegTs, ..(*format).clone() });
-    let wrong = MuxError::WrongFormat { expected: "h264", codec: "h264", packaging: "mpegts" };
+    let wrong = MuxError::WrongFormat { expected: "h264 or h265", codec: "h264", packaging: "mpegts" };
     assert_eq!(refusal(&packaged), wrong);
 }
 

@@ -13,10 +13,8 @@ pub struct Init {
     pub width: u16,
     /// Height in pixels.
     pub height: u16,
-    /// Sequence parameter set.
-    pub sps: Vec<u8>,
-    /// Picture parameter set.
-    pub pps: Vec<u8>,
+    /// Parameter sets: SPS and PPS of H.264, VPS, SPS and PPS of H.265.
+    pub sets: Vec<Vec<u8>>,
 }
 
 /// What a fragment of one sample says.
@@ -28,6 +26,8 @@ pub struct Fragment<'a> {
     pub track: u32,
     /// Decode time in ticks.
     pub decode_time: u64,
+    /// Ticks from decode time to presentation time.
+    pub composition_offset: u32,
     /// Duration of the sample in ticks.
     pub duration: u32,
     /// Flags of the sample.
@@ -128,7 +128,11 @@ impl<'a> Fragment<'a> {
         mfhd.full(8, 0)?;
         tfhd.full(8, 0x02_0000)?;
         tfdt.full(12, 0x0100_0000)?;
-        trun.full(24, 0x701)?;
+        let has_offset = trun.u32(0)? & 0x800 != 0;
+        trun.full(if has_offset { 28 } else { 24 }, if has_offset { 0xf01 } else { 0x701 })?;
+        if has_offset && trun.u32(24)? == 0 {
+            return trun.fault("a composition time offset of nothing");
+        }
         if trun.u32(4)? != 1 {
             return trun.fault("not exactly one sample");
         }
@@ -143,6 +147,7 @@ impl<'a> Fragment<'a> {
             sequence: mfhd.u32(4)?,
             track,
             decode_time: tfdt.u64(4)?,
+            composition_offset: if has_offset { trun.u32(24)? } else { 0 },
             duration: trun.u32(12)?,
             flags: trun.u32(20)?,
             produced: produced.map(|prft| reference_time(&prft, track)).transpose()?,
@@ -197,19 +202,20 @@ impl Init {
         if trex.u32(4)? != track || trex.u32(8)? != 1 {
             return trex.fault("the track's defaults are for another track");
         }
-        let [avc1] = stsd.children(8, [b"avc1"])?;
-        let (width, height) = (avc1.u16(24)?, avc1.u16(26)?);
+        let h265 = stsd.body.get(12..16) == Some(b"hvc1");
+        let [entry] = stsd.children(8, [if h265 { b"hvc1" } else { b"avc1" }])?;
+        let (width, height) = (entry.u16(24)?, entry.u16(26)?);
         if tkhd.u32(76)? >> 16 != u32::from(width) || tkhd.u32(80)? >> 16 != u32::from(height) {
             return tkhd.fault("the track and its sample entry differ in size");
         }
-        let [record] = avc1.children(78, [b"avcC"])?;
-        let (sps, pps) = parameter_sets(&record)?;
-        Ok(Init { track, timescale: mdhd.u32(12)?, width, height, sps, pps })
+        let [record] = entry.children(78, [if h265 { b"hvcC" } else { b"avcC" }])?;
+        let sets = if h265 { h265_parameter_sets(&record)? } else { parameter_sets(&record)? };
+        Ok(Init { track, timescale: mdhd.u32(12)?, width, height, sets })
     }
 }
 
 /// SPS and PPS of a decoder configuration record that has one of each.
-fn parameter_sets(record: &Atom<'_>) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+fn parameter_sets(record: &Atom<'_>) -> Result<Vec<Vec<u8>>, Fault> {
     let [version, profile, constraints, level, 0xff, 0xe1] = record.bytes(0)? else {
         return record.fault("not four-byte lengths and one SPS");
     };
@@ -223,5 +229,35 @@ fn parameter_sets(record: &Atom<'_>) -> Result<(Vec<u8>, Vec<u8>), Fault> {
     if version != 1 || sps.get(1..4) != Some(&[profile, constraints, level]) {
         return record.fault("profile and level are not those of the SPS");
     }
-    Ok((sps.to_vec(), pps.to_vec()))
+    Ok(vec![sps.to_vec(), pps.to_vec()])
+}
+
+/// VPS, SPS and PPS of an H.265 decoder configuration record that has one of each.
+fn h265_parameter_sets(record: &Atom<'_>) -> Result<Vec<Vec<u8>>, Fault> {
+    if record.bytes(0)? != [1] || record.bytes::<1>(21)?[0] & 3 != 3 || record.bytes(22)? != [3] {
+        return record.fault("not four-byte lengths and three arrays");
+    }
+    if record.u16(13)? != 0xf000 || record.bytes(15)? != [0xfc] || record.u16(19)? != 0 {
+        return record.fault("segmentation, parallelism or frame rate is stated");
+    }
+    let (mut sets, mut at) = (Vec::new(), 23);
+    for kind in [32, 33, 34] {
+        if record.bytes(at)? != [0x80 | kind, 0, 1] {
+            return record.fault("not one complete set of each kind in order");
+        }
+        let end = at + 5 + usize::from(record.u16(at + 3)?);
+        let set = record
+            .body
+            .get(at + 5..end)
+            .ok_or(Fault { what: "a parameter set is cut off", at: record.at })?;
+        if set.first().is_none_or(|header| header >> 1 != kind) {
+            return record.fault("a set in the array of another kind");
+        }
+        sets.push(set.to_vec());
+        at = end;
+    }
+    if at != record.body.len() {
+        return record.fault("the record goes on after its sets");
+    }
+    Ok(sets)
 }

@@ -12,6 +12,7 @@ pub struct TsDemuxer {
     counters: HashMap<u16, u8>,
     pmt_pid: Option<u16>,
     video_pid: Option<u16>,
+    stream_type: u8,
 }
 
 /// One PES packet, and what came with it.
@@ -19,6 +20,10 @@ pub struct TsDemuxer {
 pub struct TsAccessUnit {
     /// Presentation time in 90 kHz ticks, 33 bits.
     pub pts: u64,
+    /// Decode time in 90 kHz ticks, 33 bits; the presentation time where no other is stated.
+    pub dts: u64,
+    /// Stream type in the last tables.
+    pub stream_type: u8,
     /// Base of the clock reference in the first packet.
     pub pcr: u64,
     /// Whether random access is indicated.
@@ -53,7 +58,8 @@ impl TsDemuxer {
             if packet.pid == 0 {
                 self.pmt_pid = Some(pat(section(&packet).map_err(fault)?).map_err(fault)?);
             } else if Some(packet.pid) == self.pmt_pid {
-                self.video_pid = Some(pmt(section(&packet).map_err(fault)?).map_err(fault)?);
+                let (pid, stream_type) = pmt(section(&packet).map_err(fault)?).map_err(fault)?;
+                (self.video_pid, self.stream_type) = (Some(pid), stream_type);
                 if index != 1 {
                     return Err(fault("the tables are not the first packets"));
                 }
@@ -71,7 +77,8 @@ impl TsDemuxer {
             }
         }
         let pes = pes.ok_or(Fault { what: "no PES packet", at: data.len() })?;
-        (unit.pts, unit.data) = pes_packet(&pes).map_err(|what| Fault { what, at: 0 })?;
+        (unit.pts, unit.dts, unit.data) = pes_packet(&pes).map_err(|what| Fault { what, at: 0 })?;
+        unit.stream_type = self.stream_type;
         Ok(unit)
     }
 
@@ -159,28 +166,48 @@ fn pat(section: &[u8]) -> Result<u16, &'static str> {
     }
 }
 
-fn pmt(section: &[u8]) -> Result<u16, &'static str> {
+fn pmt(section: &[u8]) -> Result<(u16, u8), &'static str> {
     match section {
-        [0x02, 0xb0, _, 0, 1, 0xc1, 0, 0, a, b, 0xf0, 0, 0x1b, c, d, 0xf0, 0] if (a, b) == (c, d) => {
-            Ok(u16::from_be_bytes([a & 0x1f, *b]))
+        [0x02, 0xb0, _, 0, 1, version, 0, 0, a, b, 0xf0, 0, kind, c, d, 0xf0, 0]
+            if (a, b) == (c, d) && matches!((kind, version), (0x1b, 0xc1) | (0x24, 0xc3)) =>
+        {
+            Ok((u16::from_be_bytes([a & 0x1f, *b]), *kind))
         }
-        _ => Err("not a PMT of one H.264 stream with its own clock"),
+        _ => Err("not a PMT of one H.264 or H.265 stream with its own clock"),
     }
 }
 
-/// PTS and payload of a PES packet.
-fn pes_packet(pes: &[u8]) -> Result<(u64, Vec<u8>), &'static str> {
-    let &[0, 0, 1, 0xe0, high, low, 0x84, 0x80, 5, a, b, c, d, e, ref data @ ..] = pes else {
-        return Err("not a video PES packet with a PTS");
+/// PTS, DTS and payload of a PES packet.
+fn pes_packet(pes: &[u8]) -> Result<(u64, u64, Vec<u8>), &'static str> {
+    let &[0, 0, 1, 0xe0, high, low, 0x84, ref times @ ..] = pes else {
+        return Err("not a video PES packet");
     };
     let length = usize::from(u16::from_be_bytes([high, low]));
     // A length of 0 is right only when 16 bits do not suffice.
     if length != if pes.len() - 6 > 0xffff { 0 } else { pes.len() - 6 } {
         return Err("the length of the PES packet is wrong");
     }
-    if a & 0xf1 != 0x21 || c & 1 == 0 || e & 1 == 0 {
-        return Err("marker bits of the PTS are wrong");
+    match *times {
+        [0x80, 5, a, b, c, d, e, ref data @ ..] => {
+            let pts = time(0x21, [a, b, c, d, e])?;
+            Ok((pts, pts, data.to_vec()))
+        }
+        [0xc0, 10, a, b, c, d, e, f, g, h, i, j, ref data @ ..] => {
+            let (pts, dts) = (time(0x31, [a, b, c, d, e])?, time(0x11, [f, g, h, i, j])?);
+            if pts == dts {
+                return Err("a DTS that says nothing");
+            }
+            Ok((pts, dts, data.to_vec()))
+        }
+        _ => Err("not a PES header with a PTS, and perhaps a DTS"),
+    }
+}
+
+/// A time of 33 bits; `marked` is its first byte without them.
+fn time(marked: u8, [a, b, c, d, e]: [u8; 5]) -> Result<u64, &'static str> {
+    if a & 0xf1 != marked || c & 1 == 0 || e & 1 == 0 {
+        return Err("marker bits of a time are wrong");
     }
     let [a, b, c, d, e] = [a, b, c, d, e].map(u64::from);
-    Ok(((a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1, data.to_vec()))
+    Ok((a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1)
 }

@@ -1,7 +1,7 @@
 //! Arbitrary bytes as a sequence of units.
 
 use crate::time::{MediaTime, Monotonic};
-use crate::unit::{Codec, Format, H264Parameters, Packaging, Stamps, Unit};
+use crate::unit::{Codec, Format, H264Parameters, H265Parameters, Packaging, Stamps, Unit};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -18,6 +18,18 @@ const WRAP: i64 = (1 << 33) * 100 / 9;
 const SPS: &[u8] = &[
     0x67, 0x42, 0xc0, 0x0d, 0xda, 0x05, 0x07, 0xec, 0x04, 0x40, 0, 0, 3, 0, 0x40, 0, 0, 0x0f, 0x23, 0xc5,
     0x0a, 0xa8,
+];
+
+/// Main profile, level 1, as x265 writes it.
+const H265_SPS: &[u8] = &[
+    0x42, 0x01, 0x01, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00, 0x00, 0x03, 0x00,
+    0x1e, 0xa0, 0x28, 0x81, 0x07, 0x34, 0x46, 0x59, 0x59, 0x12, 0x93, 0x0b, 0xc0, 0x5a, 0x02, 0x00, 0x00,
+    0x03, 0x00, 0x02, 0x00, 0x00, 0x03, 0x00, 0x14, 0x10,
+];
+/// The video parameter set that goes with it.
+const H265_VPS: &[u8] = &[
+    0x40, 0x01, 0x0c, 0x01, 0xff, 0xff, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00,
+    0x00, 0x03, 0x00, 0x1e, 0x95, 0x90, 0x09,
 ];
 
 /// A unit, and what is known about it.
@@ -37,6 +49,8 @@ pub(super) struct Script<'a> {
     pts: i64,
     generation: u16,
     format: Arc<Format>,
+    /// Whether formats are of H.265.
+    h265: bool,
     total: usize,
 }
 
@@ -51,7 +65,8 @@ impl<'a> Script<'a> {
             6 => 1_700_000_000_000_000,
             _ => i64::MAX / 2,
         };
-        Script { data, pts, generation: 0, format: h264(0), total: 0 }
+        let h265 = start & 8 != 0;
+        Script { data, pts, generation: 0, format: video(h265, 0), h265, total: 0 }
     }
 
     fn advance(&mut self, time: u8) {
@@ -85,7 +100,7 @@ impl Iterator for Script<'_> {
             3 | 12 => {
                 // Without a keyframe (12) this breaks the rules.
                 self.generation += 1;
-                self.format = h264(self.generation);
+                self.format = video(self.h265, self.generation);
             }
             4 => self.format = Arc::new((*self.format).clone()),
             13 => pts = pts.saturating_sub(1),
@@ -104,7 +119,8 @@ impl Iterator for Script<'_> {
             annexb: annexb && !payload.is_empty(),
             unit: Unit {
                 payload: payload.into(),
-                pts: MediaTime(pts),
+                pts: MediaTime(pts.saturating_add(shown_after(stamps))),
+                dts: MediaTime(pts),
                 keyframe,
                 format,
                 stamps: Stamps { captured, ..Stamps::received(Monotonic(u64::from(stamps))) },
@@ -115,10 +131,28 @@ impl Iterator for Script<'_> {
     }
 }
 
-fn h264(generation: u16) -> Arc<Format> {
+/// Microseconds from decode time to presentation time: none as a rule.
+fn shown_after(stamps: u8) -> i64 {
+    match stamps >> 4 {
+        0..12 => 0,
+        12 => 5,
+        13 => 40_000,
+        14 => 2_000_000,
+        // More than 32 bits of ticks.
+        _ => 60_000_000_000,
+    }
+}
+
+fn video(h265: bool, generation: u16) -> Arc<Format> {
     let [high, low] = generation.to_be_bytes();
-    let pps = Bytes::from(vec![0x68, 0xce, high | 0x80, low, 0x80]);
-    let codec = Codec::H264(H264Parameters { sps: Bytes::from_static(SPS), pps });
+    let codec = if h265 {
+        let pps = Bytes::from(vec![0x44, 1, 0xc1, high | 0x80, low, 0x80]);
+        let (vps, sps) = (Bytes::from_static(H265_VPS), Bytes::from_static(H265_SPS));
+        Codec::H265(H265Parameters { vps, sps, pps })
+    } else {
+        let pps = Bytes::from(vec![0x68, 0xce, high | 0x80, low, 0x80]);
+        Codec::H264(H264Parameters { sps: Bytes::from_static(SPS), pps })
+    };
     let width = u32::from(generation) % 8192 + 1;
     Arc::new(Format { codec, width, height: 480, packaging: Packaging::Bare })
 }
@@ -133,18 +167,28 @@ fn jpeg() -> Arc<Format> {
 /// start codes after the first; bit 4, zeros after the last; bit 5, zeros are frequent.
 fn access_unit(format: &Format, keyframe: bool, size: usize, shape: u8, seed: u8) -> (Vec<Vec<u8>>, Vec<u8>) {
     let mut nals = Vec::new();
+    let (delimiter, sets, header): (&[u8], Vec<&Bytes>, &[u8]) = match &format.codec {
+        Codec::H265(sets) => {
+            let header = if keyframe { &[0x26, 1] } else { &[0x02, 1] };
+            (&[0x46, 1, 0x10], vec![&sets.vps, &sets.sps, &sets.pps], header)
+        }
+        Codec::H264(sets) => {
+            (&[9, 0x10], vec![&sets.sps, &sets.pps], if keyframe { &[0x65] } else { &[0x41] })
+        }
+        _ => (&[9, 0x10], Vec::new(), &[0x65]),
+    };
     if shape & 4 != 0 {
-        nals.push(vec![9, 0x10]);
+        nals.push(delimiter.to_vec());
     }
-    if let (true, Codec::H264(parameters)) = (keyframe, &format.codec) {
-        nals.extend([parameters.sps.to_vec(), parameters.pps.to_vec()]);
+    if keyframe {
+        nals.extend(sets.iter().map(|set| set.to_vec()));
     }
     let count = usize::from(shape & 3) + 1;
     let mut random = Random(u32::from(seed) << 8 | 1);
     for index in 0..count {
         let length = size / count + if index == 0 { size % count } else { 0 };
         if length > 0 {
-            nals.push(nal(if keyframe { 0x65 } else { 0x41 }, length, shape & 0x20 != 0, &mut random));
+            nals.push(nal(header, length, shape & 0x20 != 0, &mut random));
         }
     }
     let mut stream = Vec::new();
@@ -159,11 +203,11 @@ fn access_unit(format: &Format, keyframe: bool, size: usize, shape: u8, seed: u8
     (nals, stream)
 }
 
-/// A NAL unit of `length` bytes that keeps the rules of emulation prevention (ITU-T H.264, 7.4.1).
-fn nal(header: u8, length: usize, many_zeros: bool, random: &mut Random) -> Vec<u8> {
-    let mut nal = vec![header];
+/// A NAL unit of `length` bytes, or as long as its header, that keeps the rules of emulation prevention (ITU-T H.264, 7.4.1).
+fn nal(header: &[u8], length: usize, many_zeros: bool, random: &mut Random) -> Vec<u8> {
+    let mut nal = header.to_vec();
     let mut zeros = 0;
-    for _ in 1..length {
+    for _ in header.len()..length {
         let word = random.next();
         let mut byte = if many_zeros && word & 0x300 != 0 { 0 } else { word as u8 };
         if zeros >= 2 && byte <= 3 {

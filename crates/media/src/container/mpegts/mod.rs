@@ -1,4 +1,4 @@
-//! MPEG transport stream (ISO/IEC 13818-1) with one program of one H.264 video.
+//! MPEG transport stream (ISO/IEC 13818-1) with one program of one H.264 or H.265 video.
 //!
 //! All viewers share the packets, so continuity counters run on from unit to unit: a viewer that
 //! missed units sees a jump, which is what the counters are for, and goes on at a keyframe.
@@ -11,10 +11,10 @@ mod packet;
 mod psi;
 
 use super::MuxError;
-use super::annexb::first_nal_kind;
-use super::relabel::{Relabel, h264};
+use super::annexb::first_nal;
+use super::relabel::{Relabel, Video, video};
 use super::timeline::{TIMESCALE, Timeline};
-use crate::codec::h264::nal::NalKind;
+use crate::codec::{h264, h265};
 use crate::unit::{Packaging, Unit};
 use bytes::BytesMut;
 use packet::{PACKET_SIZE, Pes, packets};
@@ -32,7 +32,12 @@ const PCR_LEAD: i64 = TIMESCALE as i64 / 100;
 /// and 1.5, allow. Viewers begin at keyframes, which always have them; this is for cut recordings.
 const PSI_INTERVAL: i64 = TIMESCALE as i64 / 2;
 
-/// Wraps H.264 units into transport packets.
+/// Access unit delimiter that allows any slice type (ITU-T H.264, 7.3.2.4), with its start code.
+const H264_DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
+/// The same of ITU-T H.265, 7.3.2.5.
+const H265_DELIMITER: [u8; 7] = [0, 0, 0, 1, 0x46, 1, 0x50];
+
+/// Wraps H.264 or H.265 units into transport packets.
 #[derive(Clone, Debug, Default)]
 pub struct TsMuxer {
     relabel: Relabel,
@@ -54,30 +59,42 @@ impl TsMuxer {
     /// `unit` as whole transport packets: the tables where due, then one PES packet. Times, keyframe flag
     /// and stamps are kept.
     ///
-    /// An access unit delimiter is put first when there is none. PTS and PCR wrap at 33 bits; units at
-    /// equal times are placed one tick (11 us) apart.
+    /// An access unit delimiter is put first when there is none. A picture that is not shown when it is decoded
+    /// has a DTS besides its PTS. PTS, DTS and PCR wrap at 33 bits; units at equal times are placed one tick
+    /// (11 us) apart.
     ///
     /// # Errors
     /// See [`MuxError`]; the muxer is then as it was.
     pub fn push(&mut self, unit: &Unit) -> Result<Unit, MuxError> {
-        h264(&unit.format)?;
+        let video = video(&unit.format)?;
         let labels = self.relabel.prepare(unit, || Ok(Packaging::MpegTs))?;
-        let point = self.timeline.place(unit.pts)?;
-        let first = first_nal_kind(&unit.payload)?;
+        let point = self.timeline.place(unit)?;
+        let first = first_nal(&unit.payload)?;
+        let (delimited, delimiter): (bool, &[u8]) = match video {
+            Video::H264(_) => (
+                h264::nal::NalKind::of(first) == Some(h264::nal::NalKind::AccessUnitDelimiter),
+                &H264_DELIMITER,
+            ),
+            Video::H265(_) => (
+                h265::nal::NalKind::of(first) == Some(h265::nal::NalKind::AccessUnitDelimiter),
+                &H265_DELIMITER,
+            ),
+        };
         let pes = Pes {
             // Counted from the reference, the lead is never negative, so a stream that begins at zero has
             // no time before zero.
             pcr: point.ticks,
-            pts: point.ticks + PCR_LEAD,
+            pts: point.shown + PCR_LEAD,
+            dts: point.ticks + PCR_LEAD,
             keyframe: unit.keyframe,
-            add_delimiter: first != Some(NalKind::AccessUnitDelimiter),
+            delimiter: if delimited { &[] } else { delimiter },
             payload: &unit.payload,
         };
         let with_psi = unit.keyframe || point.ticks - self.last_psi >= PSI_INTERVAL;
         let psi_packets = if with_psi { psi::PACKETS } else { 0 };
         let mut out = BytesMut::with_capacity((psi_packets + packets(pes.len())) * PACKET_SIZE);
         if with_psi {
-            self.psi.put(&mut out);
+            self.psi.put(&mut out, video);
             self.last_psi = point.ticks;
         }
         pes.put(&mut out, &mut self.continuity);

@@ -15,12 +15,14 @@ const FULL: usize = PACKET_SIZE - HEADER_SIZE;
 const FIRST: usize = FULL - PCR_FIELD_SIZE;
 /// First byte of every transport packet.
 const SYNC_BYTE: u8 = 0x47;
-/// Size of the PES header with a PTS.
-const PES_HEADER_SIZE: usize = 14;
+/// Size of the PES header before its times.
+const PES_HEADER_SIZE: usize = 9;
+/// Size of a PTS or DTS.
+const TIME_SIZE: usize = 5;
+/// Largest PES header with a delimiter after it.
+const LARGEST_HEAD: usize = PES_HEADER_SIZE + 2 * TIME_SIZE + 7;
 /// Bytes of the PES header that `PES_packet_length` does not count.
 const PES_UNCOUNTED: usize = 6;
-/// Access unit delimiter that allows any slice type (ITU-T H.264, 7.3.2.4), with its start code.
-const DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
 
 /// How many transport packets hold a PES packet of `length` bytes.
 pub(super) fn packets(length: usize) -> usize {
@@ -31,23 +33,26 @@ pub(super) fn packets(length: usize) -> usize {
 pub(super) struct Pes<'a> {
     pub(super) pcr: i64,
     pub(super) pts: i64,
+    /// Stated when it is not the PTS.
+    pub(super) dts: i64,
     pub(super) keyframe: bool,
-    pub(super) add_delimiter: bool,
+    /// What is put before the payload: an access unit delimiter of at most seven bytes, or nothing.
+    pub(super) delimiter: &'a [u8],
     pub(super) payload: &'a [u8],
 }
 
 impl Pes<'_> {
     /// Length of the PES packet in bytes, header included.
     pub(super) fn len(&self) -> usize {
-        PES_HEADER_SIZE + if self.add_delimiter { DELIMITER.len() } else { 0 } + self.payload.len()
+        let times = if self.dts == self.pts { 1 } else { 2 };
+        PES_HEADER_SIZE + times * TIME_SIZE + self.delimiter.len() + self.payload.len()
     }
 
     /// Appends [`packets`] transport packets and advances the continuity counter by as many.
     pub(super) fn put(&self, out: &mut BytesMut, continuity: &mut u8) {
-        let mut head = [0; PES_HEADER_SIZE + DELIMITER.len()];
-        head[..PES_HEADER_SIZE].copy_from_slice(&self.header());
-        head[PES_HEADER_SIZE..].copy_from_slice(&DELIMITER);
-        let head = &head[..self.len() - self.payload.len()];
+        let mut head = [0; LARGEST_HEAD];
+        let head = &mut head[..self.len() - self.payload.len()];
+        self.put_head(&mut &mut *head);
 
         let room = FIRST - head.len();
         let (first, mut rest) = self.payload.split_at(room.min(self.payload.len()));
@@ -64,24 +69,24 @@ impl Pes<'_> {
         }
     }
 
-    /// PES header (2.4.3.6).
-    fn header(&self) -> [u8; PES_HEADER_SIZE] {
+    /// PES header (2.4.3.6) and delimiter.
+    fn put_head(&self, out: &mut impl BufMut) {
         // A stated length lets a receiver take the unit when its last byte is there; without one it waits
         // for the next unit. Video that does not fit 16 bits may and must leave it out (2.4.3.7).
-        let length = u16::try_from(self.len() - PES_UNCOUNTED).unwrap_or(0).to_be_bytes();
-        let pts = (self.pts & 0x1_ffff_ffff) as u64;
-        // '0010', then 3, 15 and 15 bits with a marker bit after each.
-        let pts = 0x2 << 36
-            | (pts >> 30) << 33
-            | 1 << 32
-            | (pts >> 15 & 0x7fff) << 17
-            | 1 << 16
-            | (pts & 0x7fff) << 1
-            | 1;
-        let [.., p4, p3, p2, p1, p0] = pts.to_be_bytes();
-        // Stream 0xE0, video; data_alignment_indicator: the payload begins with an access unit; PTS only;
-        // five more bytes of header.
-        [0, 0, 1, 0xe0, length[0], length[1], 0x84, 0x80, 5, p4, p3, p2, p1, p0]
+        let length = u16::try_from(self.len() - PES_UNCOUNTED).unwrap_or(0);
+        out.put_slice(&[0, 0, 1, 0xe0]); // stream 0xE0, video
+        out.put_u16(length);
+        // data_alignment_indicator: the payload begins with an access unit; then which times there are, and how
+        // many bytes of header follow.
+        if self.dts == self.pts {
+            out.put_slice(&[0x84, 0x80, TIME_SIZE as u8]);
+            out.put_slice(&time(0x2, self.pts));
+        } else {
+            out.put_slice(&[0x84, 0xc0, 2 * TIME_SIZE as u8]);
+            out.put_slice(&time(0x3, self.pts));
+            out.put_slice(&time(0x1, self.dts));
+        }
+        out.put_slice(self.delimiter);
     }
 
     /// Adaptation field with PCR and `stuffing` bytes (2.4.3.4).
@@ -96,6 +101,21 @@ impl Pes<'_> {
         out.put_slice(&clock);
         out.put_bytes(0xff, stuffing);
     }
+}
+
+/// A time of 33 bits after a prefix of four.
+fn time(prefix: u64, ticks: i64) -> [u8; TIME_SIZE] {
+    let ticks = (ticks & 0x1_ffff_ffff) as u64;
+    // The prefix, then 3, 15 and 15 bits with a marker bit after each.
+    let bits = prefix << 36
+        | (ticks >> 30) << 33
+        | 1 << 32
+        | (ticks >> 15 & 0x7fff) << 17
+        | 1 << 16
+        | (ticks & 0x7fff) << 1
+        | 1;
+    let [.., t4, t3, t2, t1, t0] = bits.to_be_bytes();
+    [t4, t3, t2, t1, t0]
 }
 
 /// Header of a video packet (2.4.3.2).

@@ -1,7 +1,7 @@
 //! The tables that name the program and its video (ISO/IEC 13818-1, 2.4.4).
 
 use super::packet::{PACKET_SIZE, packet_header};
-use super::{PMT_PID, VIDEO_PID};
+use super::{PMT_PID, VIDEO_PID, Video};
 use bytes::{BufMut, BytesMut};
 
 /// How many packets the tables take.
@@ -13,6 +13,8 @@ const PAT_PID: u16 = 0;
 const PROGRAM: u8 = 1;
 /// H.264 video (table 2-34).
 const STREAM_TYPE_H264: u8 = 0x1b;
+/// H.265 video (table 2-34).
+const STREAM_TYPE_H265: u8 = 0x24;
 /// Three ones that stand before every 13-bit PID.
 const RESERVED: u16 = 0xe000;
 
@@ -22,14 +24,19 @@ const PAT: [u8; PACKET_SIZE] = {
     packet(PAT_PID, &[0x00, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, PROGRAM, high, low])
 };
 
-const PMT: [u8; PACKET_SIZE] = {
+const PMT_H264: [u8; PACKET_SIZE] = pmt(0, STREAM_TYPE_H264);
+/// Has another version, so that receivers see that the codec has changed.
+const PMT_H265: [u8; PACKET_SIZE] = pmt(1, STREAM_TYPE_H265);
+
+const fn pmt(version: u8, stream_type: u8) -> [u8; PACKET_SIZE] {
     let [high, low] = (RESERVED | VIDEO_PID).to_be_bytes();
-    // Program, version 0, current, section 0 of 0; PCR PID; no descriptors; the stream, no descriptors.
+    let version = 0xc1 | version << 1;
+    // Program, version, current, section 0 of 0; PCR PID; no descriptors; the stream, no descriptors.
     packet(
         PMT_PID,
-        &[0x02, 0xb0, 18, 0, PROGRAM, 0xc1, 0, 0, high, low, 0xf0, 0, STREAM_TYPE_H264, high, low, 0xf0, 0],
+        &[0x02, 0xb0, 18, 0, PROGRAM, version, 0, 0, high, low, 0xf0, 0, stream_type, high, low, 0xf0, 0],
     )
-};
+}
 
 /// The tables' continuity counter; both tables are always sent together.
 #[derive(Clone, Debug, Default)]
@@ -38,9 +45,13 @@ pub(super) struct Psi {
 }
 
 impl Psi {
-    /// Appends PAT and PMT.
-    pub(super) fn put(&mut self, out: &mut BytesMut) {
-        for table in [&PAT, &PMT] {
+    /// Appends PAT and PMT of a program of `video`.
+    pub(super) fn put(&mut self, out: &mut BytesMut, video: Video<'_>) {
+        let pmt = match video {
+            Video::H264(_) => &PMT_H264,
+            Video::H265(_) => &PMT_H265,
+        };
+        for table in [&PAT, pmt] {
             let start = out.len();
             out.put_slice(table);
             out[start + 3] |= self.continuity;
@@ -96,6 +107,8 @@ const fn crc32(data: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unit::H264Parameters;
+    use bytes::Bytes;
 
     #[test]
     fn crc_has_the_check_value_of_crc_32_mpeg_2() {
@@ -109,15 +122,16 @@ mod tests {
             PAT[..21],
             [0x47, 0x40, 0, 0x10, 0, 0, 0xb0, 0x0d, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0, 0x2a, 0xb1, 0x04, 0xb2]
         );
-        assert!(PAT[21..].iter().chain(&PMT[26..]).all(|byte| *byte == 0xff));
+        assert!(PAT[21..].iter().chain(&PMT_H264[26..]).all(|byte| *byte == 0xff));
     }
 
     #[test]
     fn the_continuity_counter_wraps_at_sixteen() {
         let mut psi = Psi::default();
+        let parameters = H264Parameters { sps: Bytes::new(), pps: Bytes::new() };
         let mut out = BytesMut::new();
         for _ in 0..17 {
-            psi.put(&mut out);
+            psi.put(&mut out, Video::H264(&parameters));
         }
         let counters: Vec<u8> = out.chunks(PACKET_SIZE * PACKETS).map(|pair| pair[3] & 0xf).collect();
         assert_eq!(counters, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0]);

@@ -85,7 +85,7 @@ fn a_refused_unit_leaves_no_trace() {
     let refused = |muxer: &mut TsMuxer, unit: &Unit| muxer.push(unit).map(|_| ()).unwrap_err();
     assert_eq!(refused(&mut muxer, &picture(&format, 7, 9)), MuxError::NeedsKeyframe { pts: MediaTime(7) });
     demuxer.access_unit(&muxer.push(&keyframe(&format, 5, 9)).unwrap().payload).unwrap();
-    let back = MuxError::TimeWentBack { pts: MediaTime(4), last: MediaTime(5) };
+    let back = MuxError::TimeWentBack { dts: MediaTime(4), last: MediaTime(5) };
     assert_eq!(refused(&mut muxer, &keyframe(&format, 4, 9)), back);
     let raw = unit(&format, 900_000, true, Bytes::from_static(&[0x65, 1, 2]));
     assert_eq!(refused(&mut muxer, &raw), MuxError::NotAnnexB { length: 3 });

@@ -2,10 +2,10 @@
 
 /// The bits ended in the middle of a syntax element, or an Exp-Golomb code is longer than 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OutOfBits;
+pub(in crate::codec) struct OutOfBits;
 
-/// Reads the payload of a NAL unit (RBSP, ITU-T H.264 7.3.1) bit by bit.
-pub(super) struct BitReader<'a> {
+/// Reads the payload of a NAL unit (RBSP, ITU-T H.264 7.3.1, H.265 7.3.1) bit by bit.
+pub(in crate::codec) struct BitReader<'a> {
     rest: &'a [u8],
     /// The byte that is being read.
     byte: u8,
@@ -17,7 +17,7 @@ pub(super) struct BitReader<'a> {
 
 impl<'a> BitReader<'a> {
     /// Starts at the first bit of `payload`: what follows the NAL unit header.
-    pub(super) fn new(payload: &'a [u8]) -> BitReader<'a> {
+    pub(in crate::codec) fn new(payload: &'a [u8]) -> BitReader<'a> {
         BitReader { rest: payload, byte: 0, left: 0, zeros: 0 }
     }
 
@@ -34,7 +34,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// One bit, u(1).
-    pub(super) fn flag(&mut self) -> Result<bool, OutOfBits> {
+    pub(in crate::codec) fn flag(&mut self) -> Result<bool, OutOfBits> {
         if self.left == 0 {
             self.byte = self.next_byte()?;
             self.left = 8;
@@ -44,7 +44,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// `count` bits, u(n), most significant first. `count` is at most 32.
-    pub(super) fn bits(&mut self, count: u32) -> Result<u32, OutOfBits> {
+    pub(in crate::codec) fn bits(&mut self, count: u32) -> Result<u32, OutOfBits> {
         let mut value = 0;
         for _ in 0..count {
             value = value << 1 | u32::from(self.flag()?);
@@ -53,7 +53,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Unsigned Exp-Golomb code, ue(v) (9.1).
-    pub(super) fn ue(&mut self) -> Result<u32, OutOfBits> {
+    pub(in crate::codec) fn ue(&mut self) -> Result<u32, OutOfBits> {
         let mut zeros = 0;
         while !self.flag()? {
             zeros += 1;
@@ -65,7 +65,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Signed Exp-Golomb code, se(v) (9.1.1).
-    pub(super) fn se(&mut self) -> Result<i64, OutOfBits> {
+    pub(in crate::codec) fn se(&mut self) -> Result<i64, OutOfBits> {
         let code = i64::from(self.ue()?);
         Ok(if code % 2 == 0 { -(code / 2) } else { code / 2 + 1 })
     }

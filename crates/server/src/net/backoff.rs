@@ -1,7 +1,6 @@
 //! How long to wait before the next attempt to connect.
 
-use super::Error;
-use super::random::Random;
+use crate::random::Random;
 use std::time::Duration;
 
 /// Bounds of the delay before a reconnect. Equal bounds give a fixed delay, as the device has (5 s).
@@ -20,33 +19,28 @@ impl Default for Reconnect {
 }
 
 impl Reconnect {
-    /// Checks that the shortest delay is above zero and not above the longest.
-    ///
-    /// # Errors
-    /// [`Error::Reconnect`] when it is not.
-    pub fn check(&self) -> Result<(), Error> {
-        if self.min.is_zero() || self.min > self.max {
-            return Err(Error::Reconnect(self.min, self.max));
-        }
-        Ok(())
+    /// Whether the shortest delay is above zero and not above the longest.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        !self.min.is_zero() && self.min <= self.max
     }
 }
 
 /// Growing delays with jitter, so that many cameras do not return to a restarted server in the same instant.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     bounds: Reconnect,
     failures: u32,
     random: Random,
 }
 
 impl Backoff {
-    pub(super) fn new(bounds: Reconnect, random: Random) -> Backoff {
+    pub(crate) fn new(bounds: Reconnect, random: Random) -> Backoff {
         Backoff { bounds, failures: 0, random }
     }
 
     /// The delay before the next attempt: random between the minimum and a bound that doubles with each call.
-    pub(super) fn delay(&mut self) -> Duration {
+    pub(crate) fn delay(&mut self) -> Duration {
         let Reconnect { min, max } = self.bounds;
         self.failures = self.failures.saturating_add(1);
         let factor = 2u32.checked_pow(self.failures).unwrap_or(u32::MAX);
@@ -55,7 +49,7 @@ impl Backoff {
     }
 
     /// A connection worked: the next delay is a short one again.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 }

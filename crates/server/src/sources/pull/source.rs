@@ -1,0 +1,201 @@
+//! The address of a camera, as a person writes it: an URL that may hold a password.
+
+use std::fmt;
+use std::str::FromStr;
+use url::Url;
+
+/// Longest URL that is taken, in bytes: what cameras have is below 300, and it is kept and shown.
+pub const MAX_URL: usize = 2048;
+
+/// Where a camera is and how it speaks. Shown (`Display`, `Debug`) without its password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Source {
+    url: Url,
+    kind: Kind,
+}
+
+/// How a camera speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// RTSP (RFC 2326), `rtsp://`.
+    Rtsp,
+    /// MJPEG or single JPEGs over HTTP, `http://`.
+    Http,
+}
+
+/// How RTP packets come from an RTSP camera.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Within the RTSP connection: nothing is lost.
+    #[default]
+    Tcp,
+    /// As datagrams of their own: what is lost stays lost.
+    Udp,
+}
+
+impl FromStr for Transport {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Transport, SourceError> {
+        match text {
+            "tcp" => Ok(Transport::Tcp),
+            "udp" => Ok(Transport::Udp),
+            _ => Err(SourceError::Transport),
+        }
+    }
+}
+
+/// Why a text names no camera. It never repeats the text, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// No URL at all.
+    #[error("it is not a URL such as rtsp://user:password@192.168.1.20/stream1: {0}")]
+    Url(#[from] url::ParseError),
+    /// Too long.
+    #[error("it is longer than {MAX_URL} bytes")]
+    TooLong,
+    /// A scheme that camherd does not speak.
+    #[error("its scheme is not one of rtsp:// and http://")]
+    Scheme,
+    /// Encrypted, which camherd does not speak.
+    #[error("rtsps:// and https:// cameras are not supported; use rtsp:// or http://")]
+    Tls,
+    /// An address without a host.
+    #[error("it names no host")]
+    Host,
+    /// No transport of that name.
+    #[error("it is neither `tcp` nor `udp`")]
+    Transport,
+}
+
+impl FromStr for Source {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Source, SourceError> {
+        if text.len() > MAX_URL {
+            return Err(SourceError::TooLong);
+        }
+        let mut url = Url::parse(text.trim())?;
+        let kind = match url.scheme() {
+            "rtsp" => Kind::Rtsp,
+            "http" => Kind::Http,
+            "rtsps" | "https" => return Err(SourceError::Tls),
+            _ => return Err(SourceError::Scheme),
+        };
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(SourceError::Host);
+        }
+        url.set_fragment(None);
+        Ok(Source { url, kind })
+    }
+}
+
+impl Source {
+    /// How the camera speaks.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The URL without user name and password.
+    #[must_use]
+    pub fn bare(&self) -> Url {
+        let mut url = self.url.clone();
+        // Both only fail for URLs that cannot have them, which have no host.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url
+    }
+
+    /// User name and password, percent-decoded, where there is either.
+    #[must_use]
+    pub fn credentials(&self) -> Option<(String, String)> {
+        let (user, password) = (self.url.username(), self.url.password());
+        if user.is_empty() && password.is_none() {
+            return None;
+        }
+        let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        Some((decode(user), decode(password.unwrap_or_default())))
+    }
+
+    /// The whole URL with its password, for the state file and the camera only.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.url.as_str()
+    }
+}
+
+/// Query parameters that hold secrets in the addresses of known cameras.
+const SECRET_PARAMETERS: [&str; 8] = ["password", "passwd", "pwd", "pass", "token", "auth", "key", "secret"];
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut url = self.bare();
+        if self.credentials().is_some() {
+            let _ = url.set_username("***");
+        }
+        let secret = |name: &str| SECRET_PARAMETERS.iter().any(|s| name.eq_ignore_ascii_case(s));
+        if self.url.query_pairs().any(|(name, _)| secret(&name)) {
+            let shown = self.url.query_pairs().map(|(name, value)| {
+                let value = if secret(&name) { "***".into() } else { value };
+                (name.into_owned(), value.into_owned())
+            });
+            let shown: Vec<_> = shown.collect();
+            url.query_pairs_mut().clear().extend_pairs(shown);
+        }
+        f.write_str(url.as_str())
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn passwords_are_never_shown() {
+        for text in [
+            "rtsp://admin:s3cret@10.0.0.9:554/h264?channel=1",
+            "rtsp://s3cret@10.0.0.9/",
+            "http://10.0.0.9/video.cgi?user=me&pwd=s3cret&size=1",
+        ] {
+            let source = source(text);
+            assert!(!format!("{source} {source:?}").contains("s3cret"), "{source}");
+            assert!(source.expose().contains("s3cret"));
+        }
+        assert_eq!(source("rtsp://a:b@cam/x?y=1").to_string(), "rtsp://***@cam/x?y=1");
+        assert_eq!(source("rtsp://cam/x#frag").to_string(), "rtsp://cam/x");
+    }
+
+    #[test]
+    fn credentials_are_decoded() {
+        let camera = source("rtsp://us%40er:p%3Aw%2F@cam/x");
+        assert_eq!(camera.credentials(), Some(("us@er".to_owned(), "p:w/".to_owned())));
+        assert_eq!(camera.bare().as_str(), "rtsp://cam/x");
+        assert_eq!(source("rtsp://cam/x").credentials(), None);
+    }
+
+    #[test]
+    fn what_is_no_camera_is_refused_without_being_repeated() {
+        for (text, error) in [
+            ("rtsps://u:s3cret@cam/", SourceError::Tls),
+            ("ftp://u:s3cret@cam/", SourceError::Scheme),
+            ("rtsp:///nohost", SourceError::Host),
+            ("/dev/video0", SourceError::Url(url::ParseError::RelativeUrlWithoutBase)),
+        ] {
+            let refused = text.parse::<Source>().unwrap_err();
+            assert_eq!(refused, error, "{text}");
+            assert!(!refused.to_string().contains("s3cret"));
+        }
+        assert_eq!(format!("rtsp://cam/{}", "x".repeat(MAX_URL)).parse::<Source>(), Err(SourceError::TooLong));
+    }
+}

@@ -1,0 +1,160 @@
+//! Raw pictures in shared memory, for programs on the same machine: one writes, any number read, nobody waits.
+//!
+//! Here: the rendition, whose units are the lines that tell readers which frame is complete. The file itself
+//! is in `ring`, its layout in `camherd_media::wire::frame_bus`.
+
+#[cfg(unix)]
+mod ring;
+
+use super::convert::Form;
+use super::demand::{Demand, Wish};
+use super::room::Place;
+use super::{frames, shared, worker};
+use crate::config;
+use bytes::Bytes;
+use camherd_hub::{Event, Start, Stream, Subscription, Writer};
+use camherd_media::unit::{Codec, Format, Packaging, Unit};
+use ring::{Ring, Shape};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Where rings may be, and how much of it.
+pub(super) struct Bus {
+    directory: Option<PathBuf>,
+    budget: Budget,
+}
+
+/// What all rings together may take. Clones are the same budget.
+#[derive(Clone)]
+struct Budget {
+    limit: u64,
+    used: Arc<AtomicU64>,
+}
+
+/// A part of the budget, until it is dropped.
+struct Share {
+    bytes: u64,
+    budget: Budget,
+}
+
+impl Budget {
+    fn take(&self, bytes: u64) -> Result<Share, String> {
+        let fits = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.limit);
+        match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
+            Ok(_) => Ok(Share { bytes, budget: self.clone() }),
+            Err(used) => Err(format!(
+                "a ring of {bytes} bytes does not fit: {used} of {} bytes are in use (bus.max_bytes)",
+                self.limit
+            )),
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Removes what a server that was killed has left behind.
+pub fn clean_up(directory: &Path) {
+    #[cfg(unix)]
+    ring::clean_up(directory);
+}
+
+impl Bus {
+    pub(super) fn new(config: &config::Bus) -> Bus {
+        let directory = (config.enabled && cfg!(unix)).then(|| config.directory.clone());
+        Bus { directory, budget: Budget { limit: config.max_bytes, used: Arc::default() } }
+    }
+
+    /// Starts the thread that copies the raw pictures into a ring.
+    pub(super) fn start(
+        &self,
+        stream: &Stream,
+        (form, size): (Form, Option<(u32, u32)>),
+        writer: Writer,
+        place: Place,
+    ) -> Result<(), String> {
+        let directory = self.directory.clone().ok_or("shared memory is switched off (bus.enabled)")?;
+        let input = stream.subscribe(&frames(form, size), Start::Newest).map_err(|error| error.reason)?;
+        let name = format!("{:?} {}", shared(form, size), stream.name());
+        let mut job = Job { directory, budget: self.budget.clone(), stream: stream.clone(), open: None };
+        worker::start(name, place, writer, move || {
+            Ok(async move |writer: &Writer| job.run(input, writer).await)
+        })
+    }
+}
+
+struct Job {
+    directory: PathBuf,
+    budget: Budget,
+    stream: Stream,
+    open: Option<Open>,
+}
+
+/// A ring for pictures of one format.
+struct Open {
+    ring: Ring,
+    /// The format of the pictures that it is for.
+    of: Arc<Format>,
+    /// The format of the lines about it.
+    format: Arc<Format>,
+    _share: Share,
+}
+
+impl Job {
+    /// Copies until nobody reads.
+    async fn run(&mut self, mut input: Subscription, writer: &Writer) -> Result<(), String> {
+        let mut demand = Demand::default();
+        loop {
+            let event = tokio::select! {
+                event = input.next() => event,
+                wish = demand.next(writer) => match wish {
+                    Wish::Keyframe => continue,
+                    Wish::End => return Ok(()),
+                },
+            };
+            match event {
+                Event::Unit(delivery) => {
+                    let line = self.line(&delivery.unit, delivery.seq)?;
+                    if writer.push(line).is_err() {
+                        return Ok(());
+                    }
+                }
+                Event::State(_) => {}
+                Event::Ended(reason) => return Err(reason.to_string()),
+            }
+        }
+    }
+
+    fn line(&mut self, unit: &Unit, number: u64) -> Result<Unit, String> {
+        let Job { directory, budget, stream, open } = self;
+        let fits = open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.of, &unit.format));
+        if !fits {
+            // The old one goes first: two would need twice the memory.
+            *open = None;
+            *open = Some(Open::new(directory, budget, stream, &unit.format)?);
+        }
+        let Some(open) = open else { return Err("no ring".to_owned()) };
+        open.ring.write(number, unit, &stream.clock()).map_err(|error| error.to_string())?;
+        let mut stamps = unit.stamps;
+        stamps.packaged = Some(stream.clock().now());
+        let payload = Bytes::from(format!("{number}\n"));
+        let (pts, dts) = (unit.pts, unit.dts);
+        Ok(Unit { payload, pts, dts, keyframe: true, format: open.format.clone(), stamps })
+    }
+}
+
+impl Open {
+    fn new(directory: &Path, budget: &Budget, stream: &Stream, of: &Arc<Format>) -> Result<Open, String> {
+        let Codec::Raw(pixels) = of.codec else { return Err("not a raw picture".to_owned()) };
+        let shape = Shape::new(stream.name(), pixels, (of.width, of.height)).map_err(|e| e.to_string())?;
+        let share = budget.take(shape.file_bytes())?;
+        let ring = Ring::create(directory, shape, &stream.clock()).map_err(|error| error.to_string())?;
+        let packaging = Packaging::SharedMemory { descriptor: ring.descriptor() };
+        let format = Format { packaging, ..(**of).clone() };
+        Ok(Open { ring, of: of.clone(), format: Arc::new(format), _share: share })
+    }
+}
