@@ -24,8 +24,12 @@ const PING_EVERY_MS = 2000;
 /** Without any message for this long a server that answers pings is gone, though TCP has not noticed, ms. */
 const SILENCE_MS = 8000;
 
+/** What a browser says of a connection that ended without a close frame (RFC 6455, 7.1.5). */
+const CLOSE_ABNORMAL = 1006;
+
 /** Close codes of the server. */
 export const CLOSE_GOING_AWAY = 1001;
+export const CLOSE_TRY_AGAIN_LATER = 1013;
 export const CLOSE_NOT_SIGNED_IN = 4401;
 export const CLOSE_NO_SUCH_STREAM = 4404;
 
@@ -42,15 +46,21 @@ export function retryDelay(attempt, random = Math.random()) {
 }
 
 /**
- * @typedef {'connecting'|'open'|'lost'|'not-found'|'signed-out'} LinkStatus
+ * @typedef {'connecting'|'open'|'lost'|'refused'|'not-found'|'signed-out'} LinkStatus
+ * @typedef {{code: number, reason: string, wasClean: boolean}} Close how a connection ended, as a browser's `CloseEvent`
  * @typedef {object} Handlers
  * @property {() => string} url address to connect to, asked at each attempt
  * @property {() => Promise<boolean>} [refused] asks the server whether it wants a sign-in: a browser hides from scripts
  *   why a WebSocket was refused before it opened
  * @property {(message: object) => void} text a JSON text message other than `pong`
  * @property {(bytes: ArrayBuffer) => void} binary
- * @property {(status: LinkStatus, detail: string) => void} status each change
+ * @property {(status: LinkStatus, detail: string, close: Close|null) => void} status each change; `close` with those
+ *   that are the end of a connection or of an attempt
  */
+
+function ended(reason) {
+  return { code: CLOSE_ABNORMAL, reason, wasClean: false };
+}
 
 export class Connection {
   #handlers;
@@ -77,14 +87,15 @@ export class Connection {
     if (!this.#stopped) return;
     this.#stopped = false;
     this.#attempt = 0;
-    globalThis.addEventListener('online', this.#online);
+    // Where the client runs outside of pages there is no such event.
+    globalThis.addEventListener?.('online', this.#online);
     this.#connect();
   }
 
   /** Ends the connection for good. */
   stop() {
     this.#stopped = true;
-    globalThis.removeEventListener('online', this.#online);
+    globalThis.removeEventListener?.('online', this.#online);
     this.#clearTimers();
     this.#drop();
   }
@@ -103,20 +114,27 @@ export class Connection {
     this.#retryNow();
   }
 
+  /** The WebSocket in use, or null between two attempts. */
+  get socket() {
+    return this.#socket;
+  }
+
   /** Sends a JSON message if the connection is open. */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
   #connect() {
-    this.#handlers.status('connecting', '');
+    this.#handlers.status('connecting', '', null);
+    // The handler may have stopped it.
+    if (this.#stopped) return;
     let socket;
     try {
       socket = new WebSocket(this.#handlers.url());
     } catch (error) {
       // A malformed address, or ws:// from an https:// page.
-      this.#handlers.status('lost', error.message);
       this.#retryIn(RETRY_MAX_MS);
+      this.#handlers.status('lost', error.message, ended(error.message));
       return;
     }
     socket.binaryType = 'arraybuffer';
@@ -138,7 +156,7 @@ export class Connection {
     this.clock.reset();
     for (const delay of PING_FIRST_MS) this.#after(delay, () => this.#ping());
     this.#after(PING_EVERY_MS, () => this.#heartbeat());
-    this.#handlers.status('open', '');
+    this.#handlers.status('open', '', null);
   }
 
   #ping() {
@@ -175,15 +193,18 @@ export class Connection {
     }
   }
 
-  #closed({ code, reason }) {
+  #closed({ code, reason, wasClean = false }) {
+    const close = { code, reason, wasClean };
     if (code === CLOSE_NOT_SIGNED_IN) {
-      this.#refuse('signed-out', reason);
+      this.#refuse('signed-out', reason, close);
     } else if (code === CLOSE_NO_SUCH_STREAM) {
-      this.#refuse('not-found', reason);
+      this.#refuse('not-found', reason, close);
     } else if (code === CLOSE_GOING_AWAY) {
-      this.#lost('the server is restarting');
+      this.#lost('the server is restarting', close);
+    } else if (code === CLOSE_TRY_AGAIN_LATER && reason) {
+      this.#lost(reason, close, 'refused');
     } else if (this.#openedAt) {
-      this.#lost(reason || 'the connection was closed');
+      this.#lost(reason || 'the connection was closed', close);
     } else {
       this.#failedToOpen();
     }
@@ -194,21 +215,22 @@ export class Connection {
     this.#lost('the server cannot be reached');
     const attempt = this.#retryTimer;
     const refused = await this.#handlers.refused?.().catch(() => false);
-    if (refused && this.#retryTimer === attempt && !this.#stopped) this.#refuse('signed-out', '');
+    if (refused && this.#retryTimer === attempt && !this.#stopped) this.#refuse('signed-out', '', ended(''));
   }
 
-  #refuse(status, detail) {
+  #refuse(status, detail, close) {
     this.#drop();
-    this.#handlers.status(status, detail);
     this.#retryIn(RETRY_REFUSED_MS);
+    this.#handlers.status(status, detail, close);
   }
 
-  #lost(detail) {
+  /** @param {string} detail @param {Close} close @param {LinkStatus} status */
+  #lost(detail, close = ended(detail), status = 'lost') {
     if (this.#openedAt && monotonicNow() - this.#openedAt > GOOD_AFTER_MS) this.#attempt = 0;
     this.#drop();
-    this.#handlers.status('lost', detail);
     this.#retryIn(retryDelay(this.#attempt));
     this.#attempt += 1;
+    this.#handlers.status(status, detail, close);
   }
 
   #retryIn(delay) {

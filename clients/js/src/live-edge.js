@@ -18,11 +18,29 @@ const SEEK_S = 0.5;
 const JOIN_SEEK_S = 0.25;
 const JOIN_MS = 3000;
 
-/** The burst after joining arrives within this time on a LAN; the first jump waits for it. */
+/**
+ * After joining, what there is since the last keyframe arrives in a burst, which can be many seconds of media. The first
+ * jump comes when the distance has not grown by `BURST_STEP_S` for this long, and in any case after `BURST_MAX_MS`.
+ */
 const BURST_MS = 40;
+const BURST_STEP_S = 0.25;
+const BURST_MAX_MS = 2000;
 
-/** A seek decodes from the last keyframe, so it gets time to finish before the next one. */
+/** Pause between two seeks. */
 const SEEK_PAUSE_MS = 500;
+
+/**
+ * A seek decodes from the last keyframe, which takes seconds with cameras that have a keyframe in 20 s. None is begun
+ * while one is on its way, but for one that does not end within this time.
+ */
+const SEEK_GIVE_UP_MS = 10_000;
+
+/**
+ * A seek that took longer than this is worth repeating only if it gains more than it takes; more speed is cheaper, since
+ * it decodes only what is new.
+ */
+const CHEAP_SEEK_S = 0.25;
+const SEEK_GAIN = 1.5;
 
 /** How long arrivals are remembered for the speed, and how long a lag must last before a seek. */
 const WINDOW_MS = 1500;
@@ -34,9 +52,13 @@ const LAG_MS = 250;
  */
 const CONFIRM_MS = 50;
 
-/** Slowest and fastest speed, and the steps it is set in: a new speed costs the browser work. */
+/**
+ * Slowest and fastest speed, and the steps it is set in: a new speed costs the browser work. Far behind, where no seek
+ * helps, it is seen to run.
+ */
 const SLOWEST = 0.96;
 const FASTEST = 1.1;
+const RUNNING = 1.5;
 const STEP = 0.02;
 
 export class LiveEdge {
@@ -44,21 +66,40 @@ export class LiveEdge {
   #joined = null;
   #jumped = false;
   #lastSeek = -Infinity;
+  #seeking = false;
+  #seekCost = 0;
+  #burst = { peak: 0, at: -Infinity };
   #rate = 1;
   #lagging = null;
 
   /** Takes the distance to the newest frame just after it was appended. */
   arrived(now, behind) {
     if (this.#joined === null) this.#joined = now;
+    if (behind > this.#burst.peak + BURST_STEP_S) this.#burst = { peak: behind, at: now };
     this.#arrivals.push({ now, behind });
     while (now - this.#arrivals[0].now > WINDOW_MS) this.#arrivals.shift();
   }
 
-  /** Forgets distances that a seek made meaningless. */
+  /** Takes that a seek was begun, which makes the distances so far meaningless. */
   seeked(now) {
     this.#arrivals = [];
     this.#lagging = null;
     this.#lastSeek = now;
+    this.#seeking = true;
+  }
+
+  /** Takes that the seek came to its end, with its picture shown. */
+  landed(now) {
+    if (!this.#seeking) return;
+    this.#seeking = false;
+    this.#seekCost = (now - this.#lastSeek) / 1000;
+    this.#arrivals = [];
+    this.#lagging = null;
+  }
+
+  /** Whether a seek is on its way and may still come to its end. */
+  isSeeking(now) {
+    return this.#seeking && now - this.#lastSeek < SEEK_GIVE_UP_MS;
   }
 
   /** Smallest distance at arrival within the last `span` ms, or null when none is known for that long. */
@@ -83,12 +124,13 @@ export class LiveEdge {
 
   #mustSeek(now, behind) {
     if (!this.#jumped) {
-      if (now - this.#joined < BURST_MS) return false;
+      if (this.#burstGoesOn(now)) return false;
       this.#jumped = true;
       return behind > TARGET_S + SLACK_S;
     }
-    if (now - this.#lastSeek < SEEK_PAUSE_MS) return false;
-    const limit = now - this.#joined < JOIN_MS ? JOIN_SEEK_S : SEEK_S;
+    if (now - this.#lastSeek < SEEK_PAUSE_MS || this.isSeeking(now)) return false;
+    const worth = this.#seekCost > CHEAP_SEEK_S ? this.#seekCost * SEEK_GAIN : 0;
+    const limit = worth + (now - this.#joined < JOIN_MS ? JOIN_SEEK_S : SEEK_S);
     if (behind <= limit) {
       this.#lagging = null;
       return false;
@@ -99,12 +141,18 @@ export class LiveEdge {
     return floor === null || floor > limit;
   }
 
+  #burstGoesOn(now) {
+    if (now - this.#joined > BURST_MAX_MS) return false;
+    return now - Math.max(this.#joined, this.#burst.at) < BURST_MS;
+  }
+
   #speed(now) {
     const floor = this.#floor(now, WINDOW_MS);
     if (floor === null) return this.#rate;
     const excess = floor - TARGET_S;
     const settled = this.#rate === 1 ? SLACK_S : SLACK_S / 2;
-    if (excess > settled) this.#rate = clamp(1 + excess * 0.4, 1 + STEP, FASTEST);
+    if (excess > SEEK_S) this.#rate = RUNNING;
+    else if (excess > settled) this.#rate = clamp(1 + excess * 0.4, 1 + STEP, FASTEST);
     else if (floor < 0) this.#rate = SLOWEST;
     else if (this.#rate > 1 || floor > TARGET_S / 2) this.#rate = 1;
     this.#rate = Number((Math.round(this.#rate / STEP) * STEP).toFixed(2));

@@ -2,6 +2,13 @@
 // segment, and decode time, duration, keyframe flag and capture time of a one-frame fragment. Media bytes are left to
 // the browser.
 
+/** `sample_composition_time_offset` and what comes before it in a sample of a `trun` (8.8.8), by the flags. */
+const FIRST_SAMPLE_FLAGS = 0x004;
+const SAMPLE_DURATION = 0x100;
+const SAMPLE_SIZE = 0x200;
+const SAMPLE_FLAGS = 0x400;
+const SAMPLE_COMPOSITION_OFFSET = 0x800;
+
 /** Seconds from the NTP epoch (1900) to the Unix epoch (1970). */
 const NTP_TO_UNIX_S = 2_208_988_800;
 
@@ -117,9 +124,10 @@ export function readInit(bytes) {
 /**
  * Reads a media fragment of one frame.
  * @param {ArrayBuffer|Uint8Array} bytes
- * @returns {{decodeTime: number, duration: number, keyframe: boolean, captured: number|null}}
- *   `decodeTime` and `duration` in ticks of the track's timescale; `duration` is 0 when the fragment gives none;
- *   `captured` in unix milliseconds of the server's clock, or null without a `prft` box.
+ * @returns {{decodeTime: number, compositionOffset: number, duration: number, keyframe: boolean, captured: number|null}}
+ *   `decodeTime`, `duration` and `compositionOffset` in ticks of the track's timescale; the frame is shown at
+ *   `decodeTime + compositionOffset`, which in streams with B-frames is another order; `duration` is 0 when the fragment
+ *   gives none; `captured` in unix milliseconds of the server's clock, or null without a `prft` box.
  */
 export function readFragment(bytes) {
   const view = viewOf(bytes);
@@ -173,9 +181,16 @@ function readFirstSample(fields, defaults) {
   const { flags } = fields;
   if (fields.u32() === 0) throw new Mp4Error('trun has no sample', fields.box.at);
   if (flags & 0x001) fields.skip(4);
-  let sampleFlags = flags & 0x004 ? fields.u32() : defaults.sampleFlags;
-  const duration = flags & 0x100 ? fields.u32() : defaults.duration;
-  if (flags & 0x200) fields.skip(4);
-  if (flags & 0x400 && !(flags & 0x004)) sampleFlags = fields.u32();
-  return { duration, keyframe: (sampleFlags & NON_SYNC) === 0 };
+  let sampleFlags = flags & FIRST_SAMPLE_FLAGS ? fields.u32() : defaults.sampleFlags;
+  const duration = flags & SAMPLE_DURATION ? fields.u32() : defaults.duration;
+  if (flags & SAMPLE_SIZE) fields.skip(4);
+  if (flags & SAMPLE_FLAGS) {
+    // The first sample's own flags win, but the field is there all the same.
+    const own = fields.u32();
+    if (!(flags & FIRST_SAMPLE_FLAGS)) sampleFlags = own;
+  }
+  const offset = flags & SAMPLE_COMPOSITION_OFFSET ? fields.u32() : 0;
+  // Signed from version 1 on.
+  const compositionOffset = fields.version >= 1 ? offset | 0 : offset;
+  return { duration, compositionOffset, keyframe: (sampleFlags & NON_SYNC) === 0 };
 }

@@ -8,11 +8,17 @@ import { LiveEdge, TARGET_S } from './live-edge.js';
 import { readFragment, readInit } from './mp4.js';
 import { Timeline } from './timeline.js';
 
-/** Media kept behind the newest frame; nobody rewinds a live picture, but the last GOP must stay decodable, seconds. */
+/**
+ * Media kept behind the newest frame, seconds; more where the last keyframe before that is older, because cameras
+ * with a keyframe in a minute exist and a frame without its keyframe is no picture. Nobody rewinds a live picture.
+ */
 const KEEP_S = 10;
 
 /** Old media is removed when this much more than `KEEP_S` has gathered, since each removal holds up the appends, seconds. */
 const KEEP_EXTRA_S = 5;
+
+/** Times are rounded to microseconds in the browser: what is removed ends this much before a keyframe, seconds. */
+const ROUNDING_S = 0.001;
 
 /** What is kept when the browser says that its buffer is full, seconds. */
 const KEEP_LITTLE_S = 2;
@@ -74,6 +80,7 @@ export class MseSink {
     this.#source = new Source();
     const { signal } = this.#off;
     this.#source.addEventListener('sourceopen', () => this.#pump(), { signal });
+    video.addEventListener('seeked', () => this.#live.landed(performance.now()), { signal });
     video.addEventListener('error', () => this.#fail('decode', video.error?.message || 'the video element failed'), { signal });
     this.#attach();
     if (video.requestVideoFrameCallback) this.#frameHandle = video.requestVideoFrameCallback(this.#shown);
@@ -180,10 +187,21 @@ export class MseSink {
   }
 
   #makeRoom() {
+    if (!this.#removeBefore((this.#edge ?? 0) - KEEP_LITTLE_S, 0)) this.#fail('full', 'the buffer of the browser is full');
+  }
+
+  /**
+   * Removes what is older than the last keyframe before `limit`, if that is more than `least` seconds.
+   * @returns {boolean} whether there is something to remove
+   */
+  #removeBefore(limit, least) {
     const { buffered } = this.#buffer;
-    const limit = (this.#edge ?? 0) - KEEP_LITTLE_S;
-    if (buffered.length && buffered.start(0) < limit) this.#buffer.remove(buffered.start(0), limit);
-    else this.#fail('full', 'the buffer of the browser is full');
+    const keyframe = this.#timeline.keyframeBefore(limit);
+    if (!buffered.length || keyframe === null) return false;
+    const [start, end] = [buffered.start(0), keyframe - ROUNDING_S];
+    if (end - start <= least) return false;
+    this.#buffer.remove(start, end);
+    return true;
   }
 
   #updated() {
@@ -201,9 +219,7 @@ export class MseSink {
   /** Removes media that is far behind the edge, when the buffer is idle. */
   #trim() {
     if (this.#edge === null || this.#buffer.updating || this.#source.readyState !== 'open') return;
-    const { buffered } = this.#buffer;
-    const limit = this.#edge - KEEP_S;
-    if (buffered.length && limit - buffered.start(0) > KEEP_EXTRA_S) this.#buffer.remove(buffered.start(0), limit);
+    this.#removeBefore(this.#edge - KEEP_S, KEEP_EXTRA_S);
   }
 
   /** To be called about ten times a second: speed, stalls, holes. */
@@ -247,7 +263,7 @@ export class MseSink {
   #watchProgress() {
     const now = performance.now();
     const time = this.#video.currentTime;
-    if (time !== this.#progress.time || this.behind < STALL_BEHIND_S) {
+    if (time !== this.#progress.time || this.behind < STALL_BEHIND_S || this.#live.isSeeking(now)) {
       this.#progress = { time, at: now, jumped: false };
       return;
     }

@@ -11,6 +11,9 @@ const MAX_FPS = 240;
 
 const MODES = ['auto', 'mse', 'jpeg'];
 
+/** Where pages are rendered on a server there are no elements; importing this must not fail there. */
+const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
+
 /**
  * Attributes: `src` (the server's address, with `?stream=NAME`), `stream` (name on the page's own server), `mode`
  * (`auto`, `mse`, `jpeg`), `fps` (highest rate in JPEG mode), `hud` (numbers over the picture; `hud="mini"` shows
@@ -18,7 +21,7 @@ const MODES = ['auto', 'mse', 'jpeg'];
  *
  * Events: `state` when state, mode or note changed, `stats` twice a second; the detail of both is a `PlayerStats`.
  */
-export class CamherdPlayer extends HTMLElement {
+export class CamherdPlayer extends Base {
   static observedAttributes = ['src', 'stream', 'mode', 'fps'];
 
   #view = null;
@@ -195,4 +198,6 @@ export class CamherdPlayer extends HTMLElement {
   }
 }
 
-if (!customElements.get('camherd-player')) customElements.define('camherd-player', CamherdPlayer);
+if (globalThis.customElements && !customElements.get('camherd-player')) {
+  customElements.define('camherd-player', CamherdPlayer);
+}

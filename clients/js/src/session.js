@@ -307,6 +307,7 @@ export class Session {
   /** What people should read as the state: the server's word while connected, else why there is no connection. */
   #state() {
     if (this.#status === 'open') return this.#server;
+    if (this.#status === 'refused') return { state: 'refused', reason: this.#detail };
     if (this.#status === 'lost') return { state: 'unreachable', reason: this.#detail };
     if (this.#status === 'not-found') {
       return { state: 'not-found', reason: this.#detail || `the server has no stream "${this.#name}"` };

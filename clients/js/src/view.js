@@ -9,12 +9,16 @@ const OLD_MS = 2000;
 /** From this age on a message over the picture says that it stands still, ms. */
 const STANDSTILL_MS = 5000;
 
+/** So far behind the newest frame, an old picture is not the camera's fault, ms. */
+const BEHIND_MS = 400;
+
 const BADGES = {
   live: ['LIVE', 'live'],
   waiting: ['WAITING', 'waiting'],
   connecting: ['CONNECTING', 'waiting'],
   offline: ['OFFLINE', 'trouble'],
   unreachable: ['NO CONNECTION', 'trouble'],
+  refused: ['REFUSED', 'trouble'],
   'not-found': ['NOT FOUND', 'trouble'],
   'signed-out': ['SIGNED OUT', 'trouble'],
 };
@@ -24,6 +28,7 @@ const TITLES = {
   connecting: 'Connecting',
   offline: 'Camera offline',
   unreachable: 'No connection to the server',
+  refused: 'The server gives no picture',
   'not-found': 'No such stream',
   'signed-out': 'Sign in to watch',
 };
@@ -144,7 +149,7 @@ export class PlayerView {
     this.message.hidden = stats.state === 'live' && !still && !opening;
     if (this.message.hidden) return;
     let title = TITLES[stats.state] ?? '';
-    if (still) title = 'The picture stands still';
+    if (still) title = stats.latency > BEHIND_MS ? 'Catching up with the camera' : 'The picture stands still';
     if (opening) title = stats.note ? 'No picture' : 'Opening the stream';
     setText(this.title, title);
     setText(this.detail, stats.reason || (stats.state === 'live' ? stats.note : ''));

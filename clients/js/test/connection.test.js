@@ -2,39 +2,9 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 
 import { Connection, retryDelay } from '../src/connection.js';
+import { FakeSocket } from './fakes.js';
 
-class FakeSocket {
-  static OPEN = 1;
-  static all = [];
-  readyState = 0;
-  sent = [];
-
-  constructor(url) {
-    this.url = url;
-    FakeSocket.all.push(this);
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {
-    this.readyState = 3;
-    this.closedByUs = true;
-  }
-
-  open() {
-    this.readyState = 1;
-    this.onopen({});
-  }
-
-  end(code, reason = '') {
-    this.readyState = 3;
-    this.onclose({ code, reason });
-  }
-}
-
-const newest = () => FakeSocket.all.at(-1);
+const newest = () => FakeSocket.newest;
 let log;
 let connection;
 
@@ -44,13 +14,13 @@ beforeEach(() => {
   globalThis.WebSocket = FakeSocket;
   globalThis.addEventListener = () => {};
   globalThis.removeEventListener = () => {};
-  log = { status: [], text: [], binary: [] };
+  log = { status: [], closes: [], text: [], binary: [] };
   connection = new Connection({
     url: () => 'ws://host/ws/fmp4',
     refused: async () => log.refuse === true,
     text: (message) => log.text.push(message),
     binary: (bytes) => log.binary.push(bytes),
-    status: (status, detail) => log.status.push(detail ? `${status}: ${detail}` : status),
+    status: (status, detail, close) => log.closes.push(close) && log.status.push(detail ? `${status}: ${detail}` : status),
   });
 });
 
@@ -111,6 +81,31 @@ test('refusals by close code are told apart and tried again slowly', () => {
   newest().open();
   newest().end(4401);
   assert.equal(log.status.at(-1), 'signed-out');
+});
+
+test("a server that refuses gives its reason and is tried again soon", () => {
+  connection.start();
+  newest().open();
+  newest().end(1013, 'the limit of 1024 viewers is reached');
+  assert.equal(log.status.at(-1), 'refused: the limit of 1024 viewers is reached');
+  assert.deepEqual(log.closes.at(-1), { code: 1013, reason: 'the limit of 1024 viewers is reached', wasClean: false });
+  mock.timers.tick(600);
+  assert.equal(FakeSocket.all.length, 2);
+});
+
+test('a handler may stop it at any change', () => {
+  for (const when of ['connecting', 'open', 'lost']) {
+    const stopping = new Connection({
+      url: () => 'ws://host/',
+      status: (status) => status === when && stopping.stop(),
+    });
+    FakeSocket.all = [];
+    stopping.start();
+    newest()?.open();
+    if (newest()?.readyState === 1) newest().end(1006);
+    mock.timers.tick(60_000);
+    assert.equal(FakeSocket.all.length, when === 'connecting' ? 0 : 1, when);
+  }
 });
 
 test('a socket that never opens asks whether a sign-in is wanted', async () => {

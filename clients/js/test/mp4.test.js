@@ -39,7 +39,20 @@ test('flags of the first sample win over those of tfhd', () => {
   const tfhd = full('tfhd', 0, 0x20, u32(1), u32(0x0101_0000));
   const trun = full('trun', 0, 0x004, u32(1), u32(0x0200_0000));
   const moof = box('moof', box('traf', tfhd, full('tfdt', 0, 0, u32(9)), trun));
-  assert.deepEqual(readFragment(moof), { decodeTime: 9, duration: 0, keyframe: true, captured: null });
+  const read = { decodeTime: 9, compositionOffset: 0, duration: 0, keyframe: true, captured: null };
+  assert.deepEqual(readFragment(moof), read);
+});
+
+test('the composition offset is read, signed from version 1 on', () => {
+  const read = (version, flags, ...fields) => {
+    const trun = full('trun', version, flags, u32(1), ...fields);
+    return readFragment(box('moof', box('traf', full('tfhd', 0, 0, u32(1)), full('tfdt', 0, 0, u32(9)), trun)));
+  };
+  assert.equal(read(0, 0x800, u32(3000)).compositionOffset, 3000);
+  assert.equal(read(1, 0x800, u32(-3000)).compositionOffset, -3000);
+  const all = read(1, 0xf01, u32(100), u32(45_000), u32(4), u32(0x0101_0000), u32(6000));
+  assert.deepEqual([all.duration, all.keyframe, all.compositionOffset], [45_000, false, 6000]);
+  assert.equal(read(0, 0x804, u32(0x0200_0000), u32(1)).compositionOffset, 1);
 });
 
 test('a view into a larger buffer is read in its bounds', () => {

@@ -60,3 +60,30 @@ test('remembered frames are bounded and the newest stay', () => {
   assert.equal(timeline.capturedAt(0), null);
   assert.equal(timeline.capturedAt(4999 / 30), 4999);
 });
+
+test('frames that are shown in another order than they are decoded find their capture times', () => {
+  const timeline = new Timeline();
+  // I P B B, decoded every 40 ms, with a delay of one frame.
+  for (const [decoded, shown] of [[0, 40], [40, 160], [80, 80], [120, 120]]) {
+    timeline.place({
+      decodeTime: decoded * 90,
+      compositionOffset: (shown - decoded) * 90,
+      duration: 45_000,
+      captured: 1000 + shown,
+    });
+  }
+  for (const shown of [40, 80, 120, 160]) assert.equal(timeline.capturedAt(shown / 1000), 1000 + shown);
+  assert.equal(timeline.capturedAt(0.03), null);
+});
+
+test('media may be removed up to the last keyframe before a time, never beyond it', () => {
+  const timeline = new Timeline();
+  assert.equal(timeline.keyframeBefore(100), null);
+  for (let i = 0; i < 200; i += 1) {
+    timeline.place({ decodeTime: i * 9000, duration: 45_000, keyframe: i % 50 === 0, captured: null });
+  }
+  near(timeline.keyframeBefore(4.9), 0);
+  near(timeline.keyframeBefore(12), 10);
+  assert.equal(timeline.keyframeBefore(9), null, 'what was removed is no longer known');
+  near(timeline.keyframeBefore(99), 15);
+});

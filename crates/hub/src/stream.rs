@@ -250,6 +250,16 @@ impl Stream {
         self.0.source.newest()
     }
 
+    /// The newest unit of any rendition that exists, and its number within that.
+    #[must_use]
+    pub fn newest_of(&self, key: &RenditionKey) -> Option<(Unit, u64)> {
+        if *key == RenditionKey::SOURCE {
+            return self.newest();
+        }
+        let rendition = lock(&self.0.derived).get(key).cloned();
+        rendition?.newest()
+    }
+
     /// All renditions that exist, the source first.
     #[must_use]
     pub fn renditions(&self) -> Vec<RenditionInfo> {

@@ -19,7 +19,7 @@ use crate::sources::pull::{AddError, Pulls};
 use crate::sources::refusals::Refusals;
 use crate::sources::telemetry::Telemetry;
 use crate::store::{Store, StoreError};
-use crate::transcode::Deriver;
+use crate::transcode::{Deriver, clean_up_bus};
 use camherd_hub::{Full, Hub, RingLimits};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -56,6 +56,7 @@ pub enum StartError {
 pub struct App {
     listeners: Vec<TcpListener>,
     server: Arc<Server>,
+    deriver: Arc<Deriver>,
     addresses: Vec<SocketAddr>,
     sign_in: Option<SignInLink>,
 }
@@ -88,8 +89,11 @@ impl App {
         let sign_in = token.and_then(|token| token.sign_in_link(&addresses));
 
         let config = Arc::new(config);
+        if config.bus.enabled {
+            clean_up_bus(&config.bus.directory);
+        }
         let deriver = Arc::new(Deriver::new(config.clone(), Handle::current()));
-        let hub = Hub::new(RingLimits::default(), config.limits.streams, deriver);
+        let hub = Hub::new(RingLimits::default(), config.limits.streams, deriver.clone());
         for name in config.streams.keys() {
             hub.get_or_create(name)?;
         }
@@ -112,7 +116,7 @@ impl App {
             config,
             shutdown,
         };
-        Ok(App { listeners, server: Arc::new(server), addresses, sign_in })
+        Ok(App { listeners, server: Arc::new(server), deriver, addresses, sign_in })
     }
 
     /// The addresses that are really bound, in the order of the configuration.
@@ -134,5 +138,6 @@ impl App {
         let janitor = tokio::spawn(janitor::run(self.server.clone()));
         server::run(self.listeners, router(self.server), limit, shutdown).await;
         janitor.abort();
+        self.deriver.close();
     }
 }

@@ -99,6 +99,11 @@ impl Deriver {
         Deriver { config, runtime, encoders, decoders, bus }
     }
 
+    /// Removes what the work leaves in shared memory: the server ends, and threads do not hear of it.
+    pub fn close(&self) {
+        self.bus.remove_files();
+    }
+
     fn start(&self, stream: &Stream, key: &RenditionKey, writer: Writer) -> Result<(), String> {
         let (name, now) = (stream.name(), Instant::now());
         if *key == H264 {

@@ -4,7 +4,8 @@ use super::catalogue::Entry;
 use super::rfc3339;
 use crate::api::state::Server;
 use crate::api::status::{RenditionStatus, rendition_status, rounded};
-use camherd_hub::Stream;
+use crate::transcode::{H264, JPEG, PICTURE};
+use camherd_hub::{RenditionKey, Stream};
 use camherd_media::ids::StreamName;
 use camherd_media::unit::Stamps;
 use serde::Serialize;
@@ -137,6 +138,8 @@ pub fn frame_size(server: &Server, id: &str, name: &StreamName) -> Option<(u32, 
 fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
     let (state, stats, clock) = (stream.state(), stream.stats(), stream.clock());
     let newest = stream.newest().map(|(unit, _)| unit);
+    let made = [RenditionKey::SOURCE, PICTURE, H264, JPEG].map(|key| stream.newest_of(&key));
+    let stamps: Vec<Stamps> = made.into_iter().flatten().map(|(unit, _)| unit.stamps).collect();
     let format = newest.as_ref().map(|unit| unit.format.clone());
     let pulled = server.pulls.get(stream.name());
     let spec = entry.map(|entry| &entry.spec).or(pulled.as_deref());
@@ -168,7 +171,7 @@ fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
         renditions: stream.renditions().into_iter().map(rendition_status).collect(),
         viewers: stats.viewers,
         age_ms: newest.as_ref().map(|unit| millis(clock.now().since(unit.stamps.taken()))),
-        latency: Latency::of(newest.iter().map(|unit| &unit.stamps)),
+        latency: Latency::of(stamps.iter()),
         stream_id: id,
     }
 }

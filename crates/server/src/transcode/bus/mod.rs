@@ -15,14 +15,26 @@ use bytes::Bytes;
 use camherd_hub::{Event, Start, Stream, Subscription, Writer};
 use camherd_media::unit::{Codec, Format, Packaging, Unit};
 use ring::{Ring, Shape};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where rings may be, and how much of it.
 pub(super) struct Bus {
     directory: Option<PathBuf>,
     budget: Budget,
+    files: Files,
+}
+
+/// The files of all rings that there are now. Clones are the same.
+#[derive(Clone, Default)]
+struct Files(Arc<Mutex<BTreeSet<PathBuf>>>);
+
+impl Files {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What all rings together may take. Clones are the same budget.
@@ -66,7 +78,15 @@ pub fn clean_up(directory: &Path) {
 impl Bus {
     pub(super) fn new(config: &config::Bus) -> Bus {
         let directory = (config.enabled && cfg!(unix)).then(|| config.directory.clone());
-        Bus { directory, budget: Budget { limit: config.max_bytes, used: Arc::default() } }
+        let budget = Budget { limit: config.max_bytes, used: Arc::default() };
+        Bus { directory, budget, files: Files::default() }
+    }
+
+    /// Removes the files of all rings: at the end of the server its threads end without tidying up.
+    pub(super) fn remove_files(&self) {
+        for path in std::mem::take(&mut *self.files.lock()) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     /// Starts the thread that copies the raw pictures into a ring.
@@ -80,7 +100,8 @@ impl Bus {
         let directory = self.directory.clone().ok_or("shared memory is switched off (bus.enabled)")?;
         let input = stream.subscribe(&frames(form, size), Start::Newest).map_err(|error| error.reason)?;
         let name = format!("{:?} {}", shared(form, size), stream.name());
-        let mut job = Job { directory, budget: self.budget.clone(), stream: stream.clone(), open: None };
+        let (budget, files, stream) = (self.budget.clone(), self.files.clone(), stream.clone());
+        let mut job = Job { directory, budget, files, stream, open: None };
         worker::start(name, place, writer, move || {
             Ok(async move |writer: &Writer| job.run(input, writer).await)
         })
@@ -90,6 +111,7 @@ impl Bus {
 struct Job {
     directory: PathBuf,
     budget: Budget,
+    files: Files,
     stream: Stream,
     open: Option<Open>,
 }
@@ -101,7 +123,14 @@ struct Open {
     of: Arc<Format>,
     /// The format of the lines about it.
     format: Arc<Format>,
+    files: Files,
     _share: Share,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.files.lock().remove(self.ring.path());
+    }
 }
 
 impl Job {
@@ -130,12 +159,12 @@ impl Job {
     }
 
     fn line(&mut self, unit: &Unit, number: u64) -> Result<Unit, String> {
-        let Job { directory, budget, stream, open } = self;
+        let Job { directory, budget, files, stream, open } = self;
         let fits = open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.of, &unit.format));
         if !fits {
             // The old one goes first: two would need twice the memory.
             *open = None;
-            *open = Some(Open::new(directory, budget, stream, &unit.format)?);
+            *open = Some(Open::new(directory, (budget, files), stream, &unit.format)?);
         }
         let Some(open) = open else { return Err("no ring".to_owned()) };
         open.ring.write(number, unit, &stream.clock()).map_err(|error| error.to_string())?;
@@ -148,13 +177,19 @@ impl Job {
 }
 
 impl Open {
-    fn new(directory: &Path, budget: &Budget, stream: &Stream, of: &Arc<Format>) -> Result<Open, String> {
+    fn new(
+        directory: &Path,
+        (budget, files): (&Budget, &Files),
+        stream: &Stream,
+        of: &Arc<Format>,
+    ) -> Result<Open, String> {
         let Codec::Raw(pixels) = of.codec else { return Err("not a raw picture".to_owned()) };
         let shape = Shape::new(stream.name(), pixels, (of.width, of.height)).map_err(|e| e.to_string())?;
         let share = budget.take(shape.file_bytes())?;
         let ring = Ring::create(directory, shape, &stream.clock()).map_err(|error| error.to_string())?;
+        files.lock().insert(ring.path().to_owned());
         let packaging = Packaging::SharedMemory { descriptor: ring.descriptor() };
         let format = Format { packaging, ..(**of).clone() };
-        Ok(Open { ring, of: of.clone(), format: Arc::new(format), _share: share })
+        Ok(Open { ring, of: of.clone(), format: Arc::new(format), files: files.clone(), _share: share })
     }
 }

@@ -113,6 +113,11 @@ impl Ring {
         Ok(ring)
     }
 
+    /// Its file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The line that tells a reader where the ring is.
     pub(super) fn descriptor(&self) -> Bytes {
         let header = &self.header;
