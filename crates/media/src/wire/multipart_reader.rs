@@ -211,8 +211,9 @@ impl Reader {
 
     /// In a part: its picture ends, or it is longer than its stated length.
     fn body(&mut self, mut body: Body) -> Step {
-        // Not beyond the stated length while it is believed: else the answer would depend on what is there yet.
-        let seen = body.length.unwrap_or(usize::MAX).min(self.buffer.len());
+        // Not beyond the stated length while it is believed, and hardly beyond the limit: else the answer would
+        // depend on how much is there yet.
+        let seen = body.length.unwrap_or(self.limit + 1).min(self.buffer.len());
         match body.extent.as_mut().map(|finder| finder.advance(&self.buffer[..seen])) {
             Some(Extent::Complete { len }) => {
                 let rest = body.length.unwrap_or(0).saturating_sub(len);
@@ -240,15 +241,17 @@ impl Reader {
     /// In a part whose end neither the picture nor a length tells: it goes to the next boundary, or to the next
     /// picture where there are no boundaries.
     fn search(&mut self, body: Body) -> Step {
+        let window = self.limit + self.overlap();
+        let seen = &self.buffer[..window.min(self.buffer.len())];
         let end = match &self.boundary {
-            Some(boundary) => boundary.find(&self.buffer, body.searched),
-            None => find(&self.buffer, &PICTURE, body.searched.max(1)),
+            Some(boundary) => boundary.find(seen, body.searched),
+            None => find(seen, &PICTURE, body.searched.max(1)),
         };
         match end {
             Some(end) => self.part(end, State::Head(Head::default())),
-            None if self.buffer.len() > self.limit => self.too_large(),
+            None if seen.len() == window => self.too_large(),
             None => {
-                let searched = self.buffer.len().saturating_sub(self.overlap());
+                let searched = seen.len().saturating_sub(self.overlap());
                 Step::Wait(State::Body(Body { searched, ..body }))
             }
         }

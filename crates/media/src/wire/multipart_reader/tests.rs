@@ -159,6 +159,25 @@ fn what_does_not_end_is_given_up_and_the_next_part_is_found() {
 }
 
 #[test]
+fn what_is_just_too_large_is_so_however_it_is_cut() {
+    // A picture whose segment leads out of it, and one that is no longer a picture behind the limit.
+    let jump = [b"\xff\xd8\xff\xe1\0\x90ab", &PLAIN[..400]].concat();
+    for data in [jump, [&[b'x'; 300][..], b"\r\n--B\r\n", PLAIN].concat()] {
+        let data = [b"--B\r\nA: b\r\n\r\n", &data[..], b"\r\n--B\r\n"].concat();
+        for limit in 100..420 {
+            let whole = read_in_pieces(TYPE, limit, &data, &[]);
+            for size in [1, 7, 64] {
+                assert_eq!(
+                    read_in_pieces(TYPE, limit, &data, &[size]),
+                    whole,
+                    "limit {limit}, pieces of {size}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn noise_without_end_does_not_pile_up() {
     let mut reader = Reader::new(TYPE);
     for _ in 0..100 {
