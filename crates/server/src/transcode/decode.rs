@@ -236,3 +236,116 @@ impl Job {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use bytes::Bytes;
+    use camherd_codec::h264;
+    use camherd_codec::picture::Range;
+    use camherd_media::time::Monotonic;
+    use camherd_media::unit::H264Parameters;
+    use std::time::Duration;
+
+    const SIDE: u32 = 64;
+
+    /// A camera that sends H.264: each picture of another grey, a keyframe each so many.
+    struct Camera {
+        encoder: h264::Encoder,
+        sent: i64,
+    }
+
+    impl Camera {
+        fn new() -> Camera {
+            let config = h264::Config {
+                width: SIDE,
+                height: SIDE,
+                bitrate: 1_000_000,
+                max_fps: 30.0,
+                idr_period: Duration::from_secs(60),
+                range: Range::Limited,
+            };
+            Camera { encoder: h264::Encoder::new(&config).unwrap(), sent: 0 }
+        }
+
+        fn unit(&mut self, keyframe: bool) -> Unit {
+            let mut picture = Picture::new(SIDE, SIDE).unwrap();
+            picture.set_range(Range::Limited);
+            picture.fill(40 + 10 * self.sent as u8, 128, 128);
+            let pts = MediaTime(self.sent * 33_000);
+            self.sent += 1;
+            let encoded = self.encoder.encode(&picture, pts, keyframe).unwrap().unwrap();
+            let parameters = self.encoder.parameters().unwrap().clone();
+            unit(Codec::H264(parameters), encoded.data, pts, encoded.keyframe)
+        }
+    }
+
+    fn unit(codec: Codec, payload: Bytes, pts: MediaTime, keyframe: bool) -> Unit {
+        let format = Format { codec, width: SIDE, height: SIDE, packaging: Packaging::Bare };
+        let stamps = Stamps::received(Monotonic(pts.0 as u64));
+        Unit { payload, pts, dts: pts, keyframe, format: Arc::new(format), stamps }
+    }
+
+    fn job() -> Job {
+        let hub = testing::hub(1);
+        Job::new(hub.get_or_create(&"door".parse().unwrap()).unwrap())
+    }
+
+    /// The grey of a picture, roughly.
+    fn grey(unit: &Unit) -> u8 {
+        unit.payload[(SIDE * SIDE / 2) as usize]
+    }
+
+    #[test]
+    fn each_access_unit_gives_its_own_picture_with_its_times() {
+        let (mut job, mut camera) = (job(), Camera::new());
+        for number in 0..5 {
+            let sent = camera.unit(number == 0);
+            let shown = job.decode(&sent).unwrap().expect("low delay");
+            assert_eq!((shown.pts, shown.dts, shown.keyframe), (sent.pts, sent.pts, true));
+            assert_eq!(shown.stamps.received, sent.stamps.received);
+            assert!(shown.stamps.decoded.is_some());
+            assert_eq!(shown.payload.len(), (SIDE * SIDE * 3 / 2) as usize);
+            assert!(grey(&shown).abs_diff(40 + 10 * number) < 8, "{} at {number}", grey(&shown));
+        }
+    }
+
+    #[test]
+    fn after_a_broken_access_unit_nothing_is_shown_before_the_next_keyframe() {
+        let (mut job, mut camera) = (job(), Camera::new());
+        assert!(job.decode(&camera.unit(true)).unwrap().is_some());
+        let whole = camera.unit(false);
+        let broken = Unit { payload: whole.payload.slice(..whole.payload.len() / 2), ..whole };
+        assert!(job.decode(&broken).unwrap().is_none());
+        assert_eq!(job.stream.stats().drops["undecodable"], 1);
+        assert!(job.decode(&camera.unit(false)).unwrap().is_none(), "it refers to what was lost");
+        assert!(job.decode(&camera.unit(true)).unwrap().is_some());
+        assert!(job.decode(&camera.unit(false)).unwrap().is_some());
+        assert_eq!(job.stream.stats().drops["undecodable"], 1, "one fault is counted once");
+    }
+
+    #[test]
+    fn a_camera_that_changes_to_jpeg_is_followed() {
+        let (mut job, mut camera) = (job(), Camera::new());
+        assert!(job.decode(&camera.unit(true)).unwrap().is_some());
+        let mut picture = Picture::new(SIDE, SIDE).unwrap();
+        picture.fill(200, 128, 128);
+        let jpeg = jpeg::Encoder::new(90).unwrap().encode(&picture).unwrap();
+        let shown = job.decode(&unit(Codec::Jpeg, jpeg, MediaTime(1_000_000), true)).unwrap().unwrap();
+        assert!(grey(&shown).abs_diff(200) < 4);
+        let Codec::Raw(PixelFormat::I420(colour)) = shown.format.codec else { panic!("not I420") };
+        assert!(colour.full_range);
+    }
+
+    #[test]
+    fn what_no_decoder_takes_ends_with_a_reason() {
+        let empty = H264Parameters { sps: Bytes::new(), pps: Bytes::new() };
+        let raw = Codec::Raw(PixelFormat::Bgr24);
+        assert!(job().decode(&unit(raw, Bytes::new(), MediaTime(0), true)).is_err());
+        let nothing = unit(Codec::H264(empty), Bytes::from_static(b"\0\0\0\x01\x65"), MediaTime(0), true);
+        let mut job = job();
+        assert!(job.decode(&nothing).unwrap().is_none());
+        assert_eq!(job.stream.stats().drops.len(), 1);
+    }
+}

@@ -131,3 +131,113 @@ impl Input {
         self.want.is_served_by(&unit.format.codec)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use camherd_hub::{Derive, Hub, Owner, Publisher, RingLimits, Writer};
+    use camherd_media::time::MediaTime;
+    use camherd_media::unit::{Format, H264Parameters, Packaging, Stamps};
+    use std::sync::Mutex;
+    use std::task::{Context, Poll, Waker};
+
+    /// Keeps the writers of what is asked for.
+    #[derive(Default)]
+    struct Asked(Mutex<Vec<(RenditionKey, Writer)>>);
+
+    impl Derive for Asked {
+        fn derive(&self, _: &Stream, key: &RenditionKey, writer: Writer) -> Result<(), DeriveError> {
+            self.0.lock().unwrap().push((key.clone(), writer));
+            Ok(())
+        }
+
+        fn limits(&self, _: &RenditionKey, limits: RingLimits) -> RingLimits {
+            limits
+        }
+    }
+
+    fn asked() -> (Stream, Arc<Asked>) {
+        let asked = Arc::new(Asked::default());
+        let hub = Hub::new(RingLimits::default(), 1, asked.clone());
+        (hub.get_or_create(&"door".parse().unwrap()).unwrap(), asked)
+    }
+
+    fn h264() -> Codec {
+        Codec::H264(H264Parameters { sps: bytes::Bytes::new(), pps: bytes::Bytes::new() })
+    }
+
+    fn unit(codec: Codec) -> Unit {
+        let format = Arc::new(Format { codec, width: 16, height: 16, packaging: Packaging::Bare });
+        let (pts, stamps) = (MediaTime(0), Stamps::default());
+        Unit { payload: bytes::Bytes::new(), pts, dts: pts, keyframe: true, format, stamps }
+    }
+
+    fn camera(stream: &Stream) -> Publisher {
+        stream.publish(Owner(String::new()), String::new()).unwrap()
+    }
+
+    /// The codec of the next unit, or the reason of the end; `None` when it waits.
+    fn next(input: &mut Input) -> Option<String> {
+        loop {
+            let mut next = std::pin::pin!(input.next());
+            match next.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Event::Unit(delivery)) => {
+                    return Some(delivery.unit.format.codec.name().to_owned());
+                }
+                Poll::Ready(Event::Ended(reason)) => return Some(reason.to_string()),
+                Poll::Ready(Event::State(_)) => {}
+                Poll::Pending => return None,
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_camera_sends_is_taken_where_it_serves() {
+        let (stream, asked) = asked();
+        let mut early = Input::open(&stream, Want::Video).unwrap();
+        assert_eq!(next(&mut early), None);
+        camera(&stream).push(unit(h264())).unwrap();
+        let mut late = Input::open(&stream, Want::Video).unwrap();
+        assert_eq!(next(&mut early).as_deref(), Some("h264"));
+        assert_eq!(next(&mut late).as_deref(), Some("h264"));
+        assert!(asked.0.lock().unwrap().is_empty(), "nothing had to be made");
+    }
+
+    #[test]
+    fn what_does_not_serve_is_made_from_it_early_or_late() {
+        for early in [true, false] {
+            let (stream, asked) = asked();
+            let mut camera = camera(&stream);
+            let before = early.then(|| Input::open(&stream, Want::Jpeg).unwrap());
+            camera.push(unit(h264())).unwrap();
+            let mut input = before.unwrap_or_else(|| Input::open(&stream, Want::Jpeg).unwrap());
+            assert_eq!(next(&mut input), None);
+            let made = asked.0.lock().unwrap();
+            assert_eq!(made[0].0, JPEG);
+            made[0].1.push(unit(Codec::Jpeg)).unwrap();
+            assert_eq!(next(&mut input).as_deref(), Some("jpeg"));
+        }
+    }
+
+    #[test]
+    fn a_camera_that_changes_its_codec_ends_the_input() {
+        let (stream, _asked) = asked();
+        let mut camera = camera(&stream);
+        camera.push(unit(Codec::Jpeg)).unwrap();
+        let mut input = Input::open(&stream, Want::Jpeg).unwrap();
+        assert_eq!(next(&mut input).as_deref(), Some("jpeg"));
+        camera.push(unit(h264())).unwrap();
+        assert_eq!(next(&mut input).as_deref(), Some("the camera now sends h264"));
+    }
+
+    #[test]
+    fn what_cannot_be_made_ends_the_input_with_its_reason() {
+        let hub = testing::hub(1);
+        let stream = hub.get_or_create(&"door".parse().unwrap()).unwrap();
+        let mut input = Input::open(&stream, Want::Jpeg).unwrap();
+        camera(&stream).push(unit(h264())).unwrap();
+        assert_eq!(next(&mut input).as_deref(), Some("nothing is derived here"));
+        assert!(Input::open(&stream, Want::Jpeg).is_err(), "now it is known at once");
+    }
+}

@@ -35,7 +35,7 @@ pub fn is_resting(stream: &Stream) -> bool {
 
 /// Becomes the publisher of the stream.
 pub(super) fn publish(stream: &Stream, spec: &Spec) -> Result<Publisher, Busy> {
-    stream.publish(Owner(format!("pull {}", spec.source.expose())), spec.source.to_string())
+    stream.publish(Owner(format!("pull {}", spec.name)), spec.source.to_string())
 }
 
 /// Keeps one camera going.

@@ -14,6 +14,10 @@ const NTP_ERA: i64 = 1 << 32;
 /// is wrong: no camera buffers so much, and its word is worth nothing.
 const MAX_LATENCY: i64 = 10_000_000;
 
+/// A picture that seems to be taken up to so much after it arrived, in microseconds, is no sign of a wrong clock:
+/// pictures out of order are sent before their time, and clocks in step by NTP differ by some milliseconds.
+const MAX_SKEW: i64 = 1_000_000;
+
 /// Tells when pictures were taken.
 #[derive(Debug)]
 pub(super) struct CaptureTime {
@@ -45,7 +49,7 @@ impl CaptureTime {
         let taken = unix.saturating_add(micros(ticks.saturating_sub(reported), self.rate));
         let latency = clock.unix_micros(received).saturating_sub(taken);
         if !(0..=MAX_LATENCY).contains(&latency) {
-            self.untold = !self.told;
+            self.untold |= !self.told && !(-MAX_SKEW..0).contains(&latency);
             return None;
         }
         Some(Monotonic(received.0.checked_sub(latency.unsigned_abs())?))
@@ -101,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_wrong_is_not_believed() {
-        for ahead in [1_000, 3_600_000_000, -MAX_LATENCY - 1_000, -1_700_000_000_000_000] {
+        assert_eq!(captured_when_ahead(1_000), (None, false));
+        for ahead in [MAX_SKEW + 1_000, 3_600_000_000, -MAX_LATENCY - 1_000, -1_700_000_000_000_000] {
             assert_eq!(captured_when_ahead(ahead), (None, true), "by {ahead}");
         }
     }
@@ -118,7 +123,9 @@ mod tests {
 
     #[test]
     fn ntp_time_goes_on_after_2036() {
-        for unix in [0, 1_700_000_000_123_456, 2_085_978_495_999_999, 2_085_978_496_000_000, 3_000_000_000_000_000] {
+        for unix in
+            [0, 1_700_000_000_123_456, 2_085_978_495_999_999, 2_085_978_496_000_000, 3_000_000_000_000_000]
+        {
             assert_eq!(unix_micros(ntp(unix)), unix);
         }
     }

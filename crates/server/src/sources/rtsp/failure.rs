@@ -93,7 +93,9 @@ impl Failures {
             // An answer that was good by itself and made no sense.
             200..=299 => PullError::Unusable(self.scrub(text)),
             453 | 503 => PullError::Unusable(format!("it has too many viewers already (status {status})")),
-            461 => PullError::Unusable("it does not support this transport (status 461); try the other".to_owned()),
+            461 => PullError::Unusable(
+                "it does not support this transport (status 461); try the other".to_owned(),
+            ),
             _ => PullError::Unusable(format!("it answers {} with status {status}", step.name())),
         }
     }

@@ -225,7 +225,8 @@ impl Normalise {
                 }),
             }),
             Normalise::Jpeg => {
-                let jpeg = jpeg::normalise(data).map_err(|error| (error.kind().label(), error.to_string()))?;
+                let jpeg =
+                    jpeg::normalise(data).map_err(|error| (error.kind().label(), error.to_string()))?;
                 let (width, height) = (jpeg.width, jpeg.height);
                 let parameters = Parameters { codec: Codec::Jpeg, width, height, reorder: Some(0) };
                 Some(Picture { data: jpeg.data, keyframe: true, changed: Some(parameters) })

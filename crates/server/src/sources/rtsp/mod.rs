@@ -119,7 +119,8 @@ fn choose(streams: &[client::Stream]) -> Result<(usize, Coding), PullError> {
     let offered = streams.iter().enumerate();
     let usable = offered.filter_map(|(index, stream)| usable(stream).map(|coding| (coding, index)));
     usable.min().map(|(coding, index)| (index, coding)).ok_or_else(|| {
-        let offered: Vec<_> = streams.iter().map(|s| format!("{}/{}", s.media(), s.encoding_name())).collect();
+        let offered: Vec<_> =
+            streams.iter().map(|s| format!("{}/{}", s.media(), s.encoding_name())).collect();
         let offered = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
         PullError::Unusable(format!("no H.264, H.265 or JPEG video: it offers {}", offered.escape_default()))
     })

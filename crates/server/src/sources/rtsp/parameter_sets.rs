@@ -9,7 +9,9 @@ pub(super) fn of_media(sdp: &[u8], index: usize) -> Vec<Vec<u8>> {
     for line in text.lines() {
         if line.starts_with("m=") {
             media = Some(media.map_or(0, |media: usize| media + 1));
-        } else if media == Some(index) && let Some(format) = line.strip_prefix("a=fmtp:") {
+        } else if media == Some(index)
+            && let Some(format) = line.strip_prefix("a=fmtp:")
+        {
             // After the payload type, `name=value` with `;` between.
             let (_, parameters) = format.split_once(' ').unwrap_or_default();
             sets.extend(parameters.split(';').flat_map(sets_of));
@@ -20,9 +22,12 @@ pub(super) fn of_media(sdp: &[u8], index: usize) -> Vec<Vec<u8>> {
 
 fn sets_of(parameter: &str) -> Vec<Vec<u8>> {
     match parameter.trim().split_once('=') {
-        Some(("sprop-parameter-sets" | "sprop-vps" | "sprop-sps" | "sprop-pps", value)) => {
-            value.split(',').filter_map(base64).map(without_start_code).filter(|set| !set.is_empty()).collect()
-        }
+        Some(("sprop-parameter-sets" | "sprop-vps" | "sprop-sps" | "sprop-pps", value)) => value
+            .split(',')
+            .filter_map(base64)
+            .map(without_start_code)
+            .filter(|set| !set.is_empty())
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -74,10 +79,7 @@ mod tests {
 
     #[test]
     fn sets_are_those_of_the_media() {
-        assert_eq!(
-            of_media(SDP.as_bytes(), 1),
-            [vec![0x67, 0x42, 0xc0, 0x1e], vec![0x68, 0xce, 0x3c, 0x80]]
-        );
+        assert_eq!(of_media(SDP.as_bytes(), 1), [vec![0x67, 0x42, 0xc0, 0x1e], vec![0x68, 0xce, 0x3c, 0x80]]);
         assert_eq!(of_media(SDP.as_bytes(), 2), [[0x40, 1], [0x42, 1], [0x44, 1]]);
         assert!(of_media(SDP.as_bytes(), 3).is_empty());
         assert_eq!(of_media(SDP.replace("\r\n", "\n").as_bytes(), 1).len(), 2);
@@ -95,7 +97,9 @@ mod tests {
 
     #[test]
     fn base64_of_every_length() {
-        for (text, bytes) in [("", &b""[..]), ("Zg==", b"f"), ("Zm8=", b"fo"), ("Zm9v", b"foo"), ("Zm9vYg", b"foob")] {
+        for (text, bytes) in
+            [("", &b""[..]), ("Zg==", b"f"), ("Zm8=", b"fo"), ("Zm9v", b"foo"), ("Zm9vYg", b"foob")]
+        {
             assert_eq!(base64(text).as_deref(), Some(bytes));
         }
         assert_eq!(base64("+/+/").as_deref(), Some(&[0xfb, 0xff, 0xbf][..]));

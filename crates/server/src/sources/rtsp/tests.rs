@@ -9,6 +9,7 @@ use camherd_media::unit::{Codec, Unit};
 use std::time::SystemTime;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 /// Pictures of four slices, an IDR picture each five.
 const VIDEO: &[u8] = include_bytes!("../../../../../testdata/h264/baseline_4slices_64x64.h264");
@@ -85,66 +86,72 @@ impl Sender {
     }
 }
 
-/// What a camera says.
-#[derive(Clone)]
-struct Script {
-    describe: Result<&'static str, &'static str>,
-    /// What it sends after PLAY.
-    data: Vec<u8>,
-    /// Whether it closes the connection then.
-    close: bool,
+/// A camera for one connection after another.
+struct Camera {
+    /// Its host and port.
+    address: String,
+    /// What it sends after PLAY. Dropped, it ends the connection.
+    data: mpsc::UnboundedSender<Vec<u8>>,
 }
 
-impl Script {
-    fn plays(media: &'static str, data: Vec<u8>) -> Script {
-        Script { describe: Ok(media), data, close: false }
+impl Camera {
+    /// Answers DESCRIBE with a media section, or with a status.
+    async fn new(describe: Result<&'static str, &'static str>) -> Camera {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (data, mut sent) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                // A connection that the other side gives up is over.
+                converse(connection, describe, &mut sent).await.ok();
+            }
+        });
+        Camera { address, data }
     }
 
-    fn refuses(status: &'static str) -> Script {
-        Script { describe: Err(status), data: Vec::new(), close: false }
+    fn url(&self) -> String {
+        format!("rtsp://{}/x", self.address)
+    }
+
+    fn send(&self, sender: &mut Sender) {
+        self.data.send(std::mem::take(&mut sender.bytes)).unwrap();
     }
 }
 
-/// Starts a camera; gives its host and port.
-async fn camera(script: Script) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        while let Ok((connection, _)) = listener.accept().await {
-            let script = script.clone();
-            // A connection that the other side gives up is over.
-            tokio::spawn(async move { converse(connection, &script).await.ok() });
-        }
-    });
-    address
-}
-
-async fn converse(connection: TcpStream, script: &Script) -> std::io::Result<()> {
+async fn converse(
+    connection: TcpStream,
+    describe: Result<&str, &str>,
+    sent: &mut mpsc::UnboundedReceiver<Vec<u8>>,
+) -> std::io::Result<()> {
     let (reader, mut writer) = connection.into_split();
     let mut lines = BufReader::new(reader).lines();
-    let (mut method, mut sequence) = (String::new(), String::new());
-    while let Some(line) = lines.next_line().await? {
+    let (mut method, mut sequence, mut playing) = (String::new(), String::new(), false);
+    loop {
+        let line = tokio::select! {
+            line = lines.next_line() => line?,
+            data = sent.recv(), if playing => match data {
+                Some(data) => {
+                    writer.write_all(&data).await?;
+                    continue;
+                }
+                None => return Ok(()),
+            },
+        };
+        let Some(line) = line else { return Ok(()) };
         if let Some(number) = line.strip_prefix("CSeq: ") {
             sequence = number.to_owned();
         } else if line.ends_with(" RTSP/1.0") {
             method = line.split(' ').next().unwrap_or_default().to_owned();
         } else if line.is_empty() {
-            let answer = answer_to(&method, &sequence, script);
-            writer.write_all(answer.as_bytes()).await?;
-            if method == "PLAY" {
-                writer.write_all(&script.data).await?;
-                if script.close {
-                    return Ok(());
-                }
-            }
+            writer.write_all(answer_to(&method, &sequence, describe).as_bytes()).await?;
+            playing |= method == "PLAY";
         }
     }
-    Ok(())
 }
 
-fn answer_to(method: &str, sequence: &str, script: &Script) -> String {
+fn answer_to(method: &str, sequence: &str, describe: Result<&str, &str>) -> String {
     let ok = format!("RTSP/1.0 200 OK\r\nCSeq: {sequence}\r\nSession: 7;timeout=60\r\n");
-    match (method, script.describe) {
+    match (method, describe) {
         ("DESCRIBE", Err(status)) => format!("RTSP/1.0 {status}\r\nCSeq: {sequence}\r\n\r\n"),
         ("DESCRIBE", Ok(media)) => {
             let sdp = format!("v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=tool:a test\r\n{media}");
@@ -180,17 +187,15 @@ fn pull_from(url: &str) -> Pulled {
 }
 
 impl Pulled {
-    async fn units(&mut self, count: usize) -> Vec<Unit> {
-        let mut units = Vec::new();
-        let collect = async {
-            while units.len() < count {
+    async fn unit(&mut self) -> Unit {
+        let wait = async {
+            loop {
                 if let Event::Unit(delivery) = self.subscription.next().await {
-                    units.push(delivery.unit);
+                    return delivery.unit;
                 }
             }
         };
-        timeout(PATIENCE, collect).await.unwrap_or_else(|_| panic!("{:?}", self.stream.stats()));
-        units
+        timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{:?}", self.stream.stats()))
     }
 
     /// Why it goes offline.
@@ -208,80 +213,93 @@ impl Pulled {
 
 #[tokio::test]
 async fn every_picture_is_published_with_its_last_packet() {
-    let pictures = pictures();
+    let camera = Camera::new(Ok(H264)).await;
+    let mut pulled = pull_from(&camera.url());
     let mut sender = Sender::new();
-    for (index, nals) in pictures.iter().enumerate() {
-        sender.picture((u32::MAX - 5_000).wrapping_add(index as u32 * 3000), nals);
-    }
-    // After this nothing comes, and the connection stays open.
-    let address = camera(Script::plays(H264, sender.bytes)).await;
-    let mut pulled = pull_from(&format!("rtsp://{address}/x"));
-    let units = pulled.units(pictures.len()).await;
-    for (index, (unit, nals)) in units.iter().zip(&pictures).enumerate() {
+    let mut first = None;
+    for (index, nals) in pictures().iter().enumerate() {
+        sender.picture((u32::MAX - 200).wrapping_add(index as u32 * 90), nals);
+        camera.send(&mut sender);
+        // The next one is not there yet.
+        let unit = pulled.unit().await;
         assert_eq!(nal_units(&unit.payload).collect::<Vec<_>>(), *nals, "picture {index}");
         assert_eq!(unit.keyframe, index % 5 == 0);
         assert_eq!((unit.format.width, unit.format.height), (64, 64));
         assert!(matches!(unit.format.codec, Codec::H264(_)));
         assert_eq!((unit.dts, unit.stamps.captured), (unit.pts, None));
         // The RTP clock wraps on the way.
-        assert_eq!(unit.pts.0 - units[0].pts.0, index as i64 * 100_000 / 3);
+        let first = first.get_or_insert(unit.pts);
+        assert_eq!(unit.pts.0 - first.0, index as i64 * 1000);
     }
     assert_eq!(pulled.stream.stats().drops.len(), 0);
 }
 
 #[tokio::test]
 async fn reports_say_when_pictures_were_taken() {
-    let pictures = pictures();
+    let camera = Camera::new(Ok(H264)).await;
+    let mut pulled = pull_from(&camera.url());
+    let clock = pulled.stream.clock();
     let mut sender = Sender::new();
-    sender.report(90_000, Duration::from_secs(3));
-    sender.picture(90_000 * 3, &pictures[0]);
-    let address = camera(Script::plays(H264, sender.bytes)).await;
-    let unit = pull_from(&format!("rtsp://{address}/x")).units(1).await.remove(0);
-    // Two seconds after what was three seconds ago.
-    let age = unit.stamps.received.since(unit.stamps.captured.unwrap());
-    assert!((Duration::from_secs(1)..Duration::from_secs(1) + PATIENCE).contains(&age), "{age:?}");
+    let before = clock.now();
+    // The picture is of two seconds after what was two seconds ago.
+    sender.report(90_000, Duration::from_secs(2));
+    sender.picture(90_000 * 3, &pictures()[0]);
+    let after = clock.now();
+    camera.send(&mut sender);
+    let stamps = pulled.unit().await.stamps;
+    // The clocks are read to the millisecond, not at one instant.
+    let tolerance = Duration::from_millis(50);
+    let captured = stamps.captured.unwrap();
+    assert!(
+        captured + tolerance >= before && captured <= after + tolerance,
+        "{before:?} {stamps:?} {after:?}"
+    );
+    assert!(captured <= stamps.received);
 }
 
 #[tokio::test]
 async fn what_is_lost_or_foreign_stops_pictures_up_to_the_next_keyframe() {
+    let camera = Camera::new(Ok(H264)).await;
+    let mut pulled = pull_from(&camera.url());
     let pictures = pictures();
+    let size = |index: usize| pictures[index].iter().map(|nal| nal.len() + 4).sum::<usize>();
     let mut sender = Sender::new();
     sender.picture(0, &pictures[0]);
+    camera.send(&mut sender);
+    assert_eq!(pulled.unit().await.payload.len(), size(0));
     // Of another connection, no RTP, and nobody's channel.
     sender.packet_of(1, 0, true, pictures[1][0]);
     sender.bytes.extend(interleaved(0, &[1, 2, 3]));
     sender.bytes.extend(interleaved(9, &[1, 2, 3]));
     sender.picture(3000, &pictures[1]);
+    camera.send(&mut sender);
+    assert_eq!(pulled.unit().await.payload.len(), size(1));
     sender.sequence = sender.sequence.wrapping_add(2);
     sender.picture(6000, &pictures[2]);
+    sender.picture(9000, &pictures[3]);
     sender.picture(15_000, &pictures[5]);
-    let address = camera(Script::plays(H264, sender.bytes)).await;
-    let mut pulled = pull_from(&format!("rtsp://{address}/x"));
-    let got: Vec<_> = pulled.units(3).await.iter().map(|unit| unit.payload.len()).collect();
-    let sizes = [0, 1, 5].map(|index: usize| pictures[index].iter().map(|nal| nal.len() + 4).sum::<usize>());
-    assert_eq!(got, sizes);
-    let drops = pulled.stream.stats().drops;
-    assert_eq!((drops["lost_packets"], drops["refused_packets"]), (1, 1), "{drops:?}");
+    camera.send(&mut sender);
+    assert_eq!(pulled.unit().await.payload.len(), size(5));
+    let stats = pulled.stream.stats();
+    assert_eq!((stats.units, stats.drops["lost_packets"], stats.drops["refused_packets"]), (3, 1, 1));
 }
 
 #[tokio::test]
 async fn why_there_is_no_picture_is_told_without_the_password() {
-    for (script, reason) in [
-        (Script::refuses("401 Unauthorized"), "the camera refuses user name and password: status 401"),
-        (
-            Script::refuses("404 Not Found"),
-            "the camera has nothing to show: it has no stream at this path (status 404)",
-        ),
-        (
-            Script::plays("m=audio 0 RTP/AVP 0\r\na=control:a\r\n", Vec::new()),
-            "the camera has nothing to show: no H.264, H.265 or JPEG video: it offers audio/pcmu",
-        ),
-        (Script { close: true, ..Script::plays(H264, Vec::new()) }, "the camera ended the stream"),
+    let audio = "m=audio 0 RTP/AVP 0\r\na=control:a\r\n";
+    for (describe, reason) in [
+        (Err("401 Unauthorized"), "the camera refuses user name and password: status 401"),
+        (Err("404 Not Found"), "the camera has nothing to show: it has no stream at this path (status 404)"),
+        (Ok(audio), "the camera has nothing to show: no H.264, H.265 or JPEG video: it offers audio/pcmu"),
     ] {
-        let address = camera(script).await;
-        let mut pulled = pull_from(&format!("rtsp://admin:hunter2@{address}/x?key=hunter2"));
+        let camera = Camera::new(describe).await;
+        let mut pulled = pull_from(&format!("rtsp://admin:hunter2@{}/x?key=hunter2", camera.address));
         assert_eq!(pulled.reason().await, reason);
     }
+    let camera = Camera::new(Ok(H264)).await;
+    let url = camera.url();
+    drop(camera);
+    assert_eq!(pull_from(&url).reason().await, "the camera ended the stream");
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let mut pulled = pull_from(&format!("rtsp://{nobody}/x"));
     assert_eq!(pulled.reason().await, "the camera cannot be reached: connection refused");
@@ -289,14 +307,14 @@ async fn why_there_is_no_picture_is_told_without_the_password() {
 
 #[tokio::test]
 async fn a_camera_that_sends_rubbish_is_given_up() {
-    let mut garbage = Sender::new();
-    for index in 0..200u8 {
-        garbage.bytes.extend(interleaved(0, &[index; 20]));
+    let packets: Vec<u8> = (0..200).flat_map(|index| interleaved(0, &[index; 20])).collect();
+    for (rubbish, reason) in [
+        (packets, "the connection to the camera broke: corrupt RTP header"),
+        (b"rubbish\r\n\r\n".repeat(100), "the connection to the camera broke: RTSP framing error"),
+    ] {
+        let camera = Camera::new(Ok(H264)).await;
+        camera.data.send(rubbish).unwrap();
+        let told = pull_from(&camera.url()).reason().await;
+        assert!(told.starts_with(reason), "{told}");
     }
-    let address = camera(Script::plays(H264, garbage.bytes)).await;
-    let reason = pull_from(&format!("rtsp://{address}/x")).reason().await;
-    assert!(reason.starts_with("the connection to the camera broke: corrupt RTP header"), "{reason}");
-    let address = camera(Script::plays(H264, b"rubbish\r\n\r\n".repeat(100))).await;
-    let reason = pull_from(&format!("rtsp://{address}/x")).reason().await;
-    assert!(reason.starts_with("the connection to the camera broke: "), "{reason}");
 }

@@ -92,7 +92,9 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn read(payload: &'a [u8]) -> Option<Fields<'a>> {
-        let &[_, high, middle, low, kind, quality, width, height, ref rest @ ..] = payload else { return None };
+        let &[_, high, middle, low, kind, quality, width, height, ref rest @ ..] = payload else {
+            return None;
+        };
         let (restart, rest) = match (kind, rest) {
             // Types 64 to 127 have a restart header of four bytes (3.1.7).
             (64..=127, &[high, low, _, _, ref rest @ ..]) => (u16::from_be_bytes([high, low]), rest),

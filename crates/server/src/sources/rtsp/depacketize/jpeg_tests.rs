@@ -139,7 +139,11 @@ fn what_is_broken_is_told_and_the_next_picture_is_taken() {
 #[test]
 fn a_camera_without_marker_bits_is_understood() {
     let mut sender = Sender::default();
-    sender.send(10, false, &packet(0, SCAN)).send(10, false, &packet(10, SCAN)).send(20, false, &packet(0, SCAN));
+    sender.send(10, false, &packet(0, SCAN)).send(10, false, &packet(10, SCAN)).send(
+        20,
+        false,
+        &packet(0, SCAN),
+    );
     sender.picture();
 }
 

@@ -13,7 +13,7 @@ const WITHOUT_END: &str = "a NAL unit without its end";
 
 /// What a packet holds.
 #[derive(Debug)]
-pub(super) enum Content<'a> {
+pub(in super::super) enum Content<'a> {
     /// One NAL unit.
     Single(&'a [u8]),
     /// NAL units, each after its length in two bytes.
@@ -34,7 +34,7 @@ pub(super) enum Content<'a> {
 }
 
 /// What differs between the codecs.
-pub(super) trait Syntax {
+pub(in super::super) trait Syntax {
     /// Length of a NAL unit's header, in bytes.
     const HEADER: usize;
 
@@ -167,7 +167,9 @@ impl<S: Syntax> Assembler<S> {
             self.timestamp_changed(events);
         }
         self.timestamp = Some(packet.timestamp);
-        if !self.skip && let Err(what) = self.append(packet) {
+        if !self.skip
+            && let Err(what) = self.append(packet)
+        {
             self.fail(what, events);
         }
         if packet.mark && !self.marks_lie {
@@ -231,7 +233,11 @@ impl<S: Syntax> Assembler<S> {
         let payload = packet.payload;
         if payload.len() < S::HEADER {
             // Some cameras keep the connection alive with empty packets.
-            return if payload.is_empty() { Ok(()) } else { Err("a packet shorter than a NAL unit's header") };
+            return if payload.is_empty() {
+                Ok(())
+            } else {
+                Err("a packet shorter than a NAL unit's header")
+            };
         }
         if payload[0] & 0x80 != 0 {
             return Err("a NAL unit that its sender calls damaged");
