@@ -38,7 +38,8 @@ class ClientPage:
     """A page with the plain script and one client."""
 
     def __init__(self, browser: Browser, server: Server, stream: str, options: dict[str, Any] | None = None) -> None:
-        self.visit: Visit = browser.open(f"{server.http}/health")
+        # Chromium asks for an icon of a page that names none.
+        self.visit: Visit = browser.open(f"{server.http}/health", allow=["/favicon.ico"])
         self.page = self.visit.page
         self.page.add_script_tag(url="/static/js_client.js")
         self.page.evaluate(CONNECT, [stream, options or {}])

@@ -207,7 +207,7 @@ def test_every_dialect_gives_all_its_pictures(serve, dialect):
     with FakeCamera(DIALECTS[dialect]) as camera:
         server = serve("--streams", f"door={camera.url()}")
         server.wait_live("door")
-        eventually(lambda: server.stream("door")["frames"] >= 10, "pictures come")
+        eventually(lambda: server.stream("door")["received"] >= 10, "pictures come")
         with open_socket(server, "/ws/jpeg?stream=door") as viewer:
             received = [message for message in (viewer.recv(timeout=10) for _ in range(12)) if isinstance(message, bytes)]
         numbers = [jpegs.sequence_of(message) for message in received]
@@ -348,7 +348,7 @@ def test_a_camera_that_gives_the_same_picture_for_ever_is_offline(serve):
         server.wait_live("door")
         wait_offline(server, "no picture for 1 s")
         eventually(lambda: camera.connections >= 3, "it is asked again")
-        assert server.stream("door")["frames"] == 1
+        assert server.stream("door")["received"] == 1
         picture[0] = jpegs.picture(1)
         server.wait_live("door", 20)
         assert shown(server) == 1

@@ -36,8 +36,8 @@ pub enum Error {
 
 /// Writes `picture` to `out`, which has exactly the [`PixelFormat::frame_bytes`] of its size.
 ///
-/// BGR follows range and matrix of the picture; chroma is repeated, not interpolated. Gray is luma in full
-/// range. The planes of I420 are copied as they are.
+/// BGR follows range and matrix of the picture; chroma is repeated, not interpolated, and luma below black
+/// is black. Gray is luma in full range. The planes of I420 are copied as they are.
 ///
 /// # Errors
 /// [`Error::Length`] when `out` has another size; [`Error::Colour`] when I420 is asked for in colours that

@@ -79,21 +79,23 @@ fn decoded(units: &[Vec<u8>], order: Order) -> Vec<(usize, Vec<u8>)> {
 
 /// Streams as cameras send them: profile and options of libx264, all without B-frames.
 const CAMERAS: [(&str, &str); 6] = [
-    ("baseline", "keyint=12:slices=1"),
-    ("baseline", "keyint=12:slices=4:ref=3"),
-    ("main", "keyint=12:bframes=0:cabac=1:ref=2"),
-    ("high", "keyint=12:bframes=0:ref=4:8x8dct=1"),
-    ("high", "keyint=12:bframes=0:slices=3:aud=1:weightp=2"),
-    ("high", "keyint=12:bframes=0:cabac=0:cqm=jvt"),
+    ("baseline", "scenecut=0:keyint=12:slices=1"),
+    ("baseline", "scenecut=0:keyint=12:slices=4:ref=3"),
+    ("main", "scenecut=0:keyint=12:bframes=0:cabac=1:ref=2"),
+    ("high", "scenecut=0:keyint=12:bframes=0:ref=4:8x8dct=1"),
+    ("high", "scenecut=0:keyint=12:bframes=0:slices=3:aud=1:weightp=2"),
+    ("high", "scenecut=0:keyint=12:bframes=0:cabac=0:cqm=jvt"),
 ];
 
-/// Streams with pictures out of order.
-const REORDERED: [(&str, &str); 5] = [
-    ("main", "keyint=15:bframes=2:b-adapt=0:b-pyramid=none"),
-    ("high", "keyint=15:bframes=3:b-adapt=0:b-pyramid=normal:ref=4"),
-    ("high", "keyint=15:bframes=3:b-adapt=2:direct=temporal:weightb=1:ref=4"),
-    ("high", "keyint=15:bframes=1:b-adapt=0:cabac=0:open-gop=0:slices=2"),
-    ("high", "keyint=40:bframes=5:b-adapt=1:b-pyramid=strict:ref=5"),
+/// Streams with pictures out of order: profile, options of libx264, and the largest share of samples that may
+/// differ. OpenH264 deblocks some edges of blocks in direct mode wrongly; without those it is exact.
+const REORDERED: [(&str, &str, f64); 6] = [
+    ("main", "scenecut=0:keyint=15:bframes=2:b-adapt=0:b-pyramid=none:direct=none", 0.0),
+    ("high", "scenecut=0:keyint=15:bframes=3:b-adapt=0:b-pyramid=normal:ref=4:direct=none", 0.0),
+    ("high", "scenecut=0:keyint=15:bframes=1:b-adapt=0:cabac=0:slices=2:direct=none:weightb=1", 0.0),
+    ("high", "scenecut=0:keyint=15:bframes=3:b-adapt=0:b-pyramid=normal:ref=4:direct=spatial", 0.02),
+    ("main", "scenecut=0:keyint=15:bframes=3:b-adapt=2:direct=temporal:weightb=1:ref=4", 0.02),
+    ("high", "scenecut=0:keyint=40:bframes=5:b-adapt=1:b-pyramid=strict:ref=5:direct=auto", 0.02),
 ];
 
 #[test]
@@ -111,16 +113,25 @@ fn each_access_unit_gives_its_picture_at_once_and_bit_by_bit_as_ffmpeg() {
     }
 }
 
+/// How many samples of two pictures differ.
+fn different(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).filter(|(a, b)| a != b).count()
+}
+
 #[test]
 fn b_frames_come_out_in_the_order_of_display_with_their_times() {
-    for (profile, options) in REORDERED {
+    for (profile, options, share) in REORDERED {
         let made = made("320x240", 40, profile, options);
         let coded = decoded(&made.units, Order::Decode);
         assert!(coded.iter().enumerate().all(|(n, (pts, _))| n == *pts), "{options}");
         // Where in the order of display each access unit belongs: ffmpeg's picture that is the same.
-        let place = |picture: &Vec<u8>| made.frames.iter().position(|frame| frame == picture);
-        let places: Vec<usize> = coded.iter().filter_map(|(_, picture)| place(picture)).collect();
-        assert_eq!(places.len(), made.frames.len(), "{profile} {options}: pictures differ from ffmpeg's");
+        let mut places = Vec::new();
+        for (n, (_, picture)) in coded.iter().enumerate() {
+            let candidates = made.frames.iter().enumerate().map(|(place, frame)| (different(frame, picture), place));
+            let (worst, place) = candidates.min().unwrap();
+            assert!(worst as f64 <= share * picture.len() as f64, "{options}: {worst} samples of {n} differ");
+            places.push(place);
+        }
         assert!(!places.is_sorted(), "nothing is out of order: {options}");
 
         let mut decoder = decoder(Order::Display);
@@ -134,8 +145,10 @@ fn b_frames_come_out_in_the_order_of_display_with_their_times() {
         while let Some(decoded) = decoder.flush().unwrap() {
             shown.push((decoded.pts.0 as usize, packed(&decoded.picture)));
         }
-        let expected = made.frames.iter().cloned().enumerate();
-        assert!(expected.eq(shown), "{profile} {options}: pictures are out of order");
+        let mut expected: Vec<_> = places.into_iter().zip(coded.into_iter().map(|(_, picture)| picture)).collect();
+        expected.sort_unstable_by_key(|(place, _)| *place);
+        assert!(expected.iter().enumerate().all(|(n, (place, _))| n == *place), "{options}: a picture twice");
+        assert!(expected == shown, "{profile} {options}: pictures are out of order");
     }
 }
 
@@ -277,9 +290,9 @@ fn the_colours_are_those_that_the_stream_states() {
     let limited = Colour::default();
     for (options, expected) in [
         ("", limited),
-        (":range=pc", Colour { full_range: true, ..limited }),
+        (":fullrange=on", Colour { full_range: true, ..limited }),
         (":colormatrix=bt709", Colour { matrix: Matrix::Bt709, ..limited }),
-        (":colormatrix=bt709:range=pc:sar=4/3", Colour { matrix: Matrix::Bt709, full_range: true }),
+        (":colormatrix=bt709:fullrange=on:sar=4/3", Colour { matrix: Matrix::Bt709, full_range: true }),
         (":colormatrix=smpte170m:nal-hrd=vbr:vbv-maxrate=500:vbv-bufsize=500", limited),
     ] {
         for profile in ["baseline", "main", "high"] {

@@ -19,7 +19,8 @@ fn reference(y: u8, cb: u8, cr: u8, colour: Colour) -> [f64; 3] {
     let (y, cb, cr) = if colour.full_range {
         (y / 255.0, cb / 255.0, cr / 255.0)
     } else {
-        ((y - 16.0) / 219.0, cb / 224.0, cr / 224.0)
+        // What is below black is black.
+        ((y - 16.0).max(0.0) / 219.0, cb / 224.0, cr / 224.0)
     };
     let (r, b) = (y + 2.0 * (1.0 - kr) * cr, y + 2.0 * (1.0 - kb) * cb);
     let g = (y - kr * r - kb * b) / (1.0 - kr - kb);

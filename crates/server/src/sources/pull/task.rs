@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 const RECONNECT: Reconnect = Reconnect { min: Duration::from_millis(500), max: Duration::from_secs(30) };
 
 /// A connection that gave pictures for so long was a good one: the next attempt comes soon.
-const SETTLED: Duration = Duration::from_secs(10);
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// A camera that is pulled on demand is kept for so long after its last viewer: a page that reloads
 /// finds it running.

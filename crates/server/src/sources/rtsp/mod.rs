@@ -1,7 +1,7 @@
 //! RTSP cameras (RFC 2326), through `retina`: its types stop here.
 //!
 //! retina connects, authenticates, keeps the session alive and checks RTP headers. From there on packets go
-//! the own way: [`depacketize`] puts access units together and gives each out with its last packet,
+//! their own way: `depacketize` puts access units together and gives each out with its last packet,
 //! `ingest` makes units of them, `timeline` and `capture_time` give them their times. What is not here:
 //! when to connect again, and when a silent camera is given up (`sources::pull`).
 
