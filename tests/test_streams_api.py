@@ -106,6 +106,8 @@ def test_ids_fold_upper_case(server):
     assert create(server, "Front-Door").json()["stream_id"] == "Front-Door"
     assert server.get("/api/streams/FRONT-DOOR").json()["name"] == "front-door"
     assert create(server, "front-door").status == 409
+    with open_socket(server, "/ws/jpeg?stream=Front-Door") as viewer:
+        assert json.loads(viewer.recv(timeout=5))["name"] == "front-door", "the other addresses take the id as well"
     assert delete(server, "Front-Door").status == 200
 
 
@@ -408,8 +410,8 @@ def test_the_page_of_the_description_needs_nothing_from_elsewhere(server, browse
     moved = server.get("/api/docs")
     assert moved.status in (301, 308) and moved.headers["Location"] == "/api/docs/"
     visit = browser.open(server.http + "/api/docs/")
-    visit.page.get_by_text("/api/streams/start-with-url").first.wait_for()
-    assert visit.page.get_by_text("Add a camera").first.is_visible()
+    for text in ("/api/streams/start-with-url", "Add a camera", "StreamInfo"):
+        visit.page.get_by_text(text).first.wait_for()
 
 
 def test_both_ports_serve_the_same_and_the_old_variable_moves_one(processes, tmp_path: Path, free_port: int):

@@ -1268,6 +1268,9 @@ const m_stats = (() => {
 /** Rates are measured over this long: short enough to follow a change, long enough that 1 frame/s reads as 1. */
 const WINDOW_MS = 3000;
 
+/** Bytes are never counted over less: a stream begins with all that came since its last keyframe, ms. */
+const LEAST_SPAN_MS = 1000;
+
 /** More events than this in the window are merged, so that memory stays bounded at any rate. */
 const MAX_EVENTS = 1024;
 
@@ -1312,7 +1315,8 @@ class RateMeter {
   bitrate(now) {
     this.#expire(now);
     if (this.#events.length < 2) return 0;
-    return (this.#events.reduce((sum, event) => sum + event.bytes, 0) * 8) / this.#span(now);
+    const bits = this.#events.reduce((sum, event) => sum + event.bytes, 0) * 8;
+    return bits / Math.max(this.#span(now), LEAST_SPAN_MS / 1000);
   }
 
   reset() {
@@ -1926,8 +1930,14 @@ class PlayerView {
     let title = TITLES[stats.state] ?? '';
     if (still) title = stats.latency > BEHIND_MS ? 'Catching up with the camera' : 'The picture stands still';
     if (opening) title = stats.note ? 'No picture' : 'Opening the stream';
+    let detail = stats.reason || (stats.state === 'live' ? stats.note : '');
+    if (stats.state === 'offline' && stats.note && stats.frames === 0) {
+      // Neither the browser nor the server can show what the camera sends, which may be well.
+      title = 'No picture';
+      detail = `${stats.note}; ${stats.reason}`;
+    }
     setText(this.title, title);
-    setText(this.detail, stats.reason || (stats.state === 'live' ? stats.note : ''));
+    setText(this.detail, detail);
     this.link.hidden = stats.state !== 'signed-out';
     if (!this.link.hidden) this.link.href = signIn;
   }

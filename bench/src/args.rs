@@ -15,9 +15,12 @@ usage: camherd-bench --camherd BINARY [options] [scenario...]
   --quick           1 second each: for a look, not for a record
   --json FILE       write the figures as JSON, too
   --cache DIR       where the test pictures are kept (default target/bench-cache)
+  --python FILE     a Python with NumPy and OpenCV (default .cache/venv/bin/python)
+  --gst-python FILE a Python with the bindings of gst-rtsp-server (default /usr/bin/python3)
   --strict          exit with 1 when a target is missed
 
 scenarios (default all): transcode first memory fanout stalled idle
+  rtsp: rtsp-latency rtsp-first rtsp-readers rtsp-decode rtsp-idle
 ";
 
 /// Seconds of each measurement below which there is not enough for a record anyway.
@@ -34,6 +37,10 @@ pub struct Args {
     pub json: Option<PathBuf>,
     /// Where test pictures are kept.
     pub cache: PathBuf,
+    /// Runs the programs that read frames.
+    pub python: PathBuf,
+    /// Runs the RTSP cameras.
+    pub gst_python: PathBuf,
     /// Whether a missed target is a failure.
     pub strict: bool,
     /// What to measure, in this order.
@@ -64,6 +71,8 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, Error> {
     let (mut camherd, mut json) = (None, None);
     let (mut seconds, mut strict, mut scenarios) = (8, false, Vec::new());
     let mut cache = PathBuf::from("target/bench-cache");
+    let (mut python, mut gst_python) =
+        (PathBuf::from(".cache/venv/bin/python"), PathBuf::from("/usr/bin/python3"));
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| Error::Usage(format!("{arg} needs a value")));
         match arg.as_str() {
@@ -75,14 +84,17 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, Error> {
             "--camherd" => camherd = Some(PathBuf::from(value()?)),
             "--json" => json = Some(PathBuf::from(value()?)),
             "--cache" => cache = PathBuf::from(value()?),
+            "--python" => python = PathBuf::from(value()?),
+            "--gst-python" => gst_python = PathBuf::from(value()?),
             "--seconds" => seconds = positive(&value()?, 600)?,
             "--quick" => seconds = 1,
             "--strict" => strict = true,
             name => {
-                let scenario = Scenario::ALL.into_iter().find(|s| s.name() == name);
-                scenarios.push(
-                    scenario.ok_or_else(|| Error::Usage(format!("{name:?} is no scenario or option")))?,
-                );
+                let before = scenarios.len();
+                scenarios.extend(Scenario::ALL.into_iter().filter(|s| s.is_meant_by(name)));
+                if scenarios.len() == before {
+                    return Err(Error::Usage(format!("{name:?} is no scenario or option")));
+                }
             }
         }
     }
@@ -90,7 +102,7 @@ pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, Error> {
     if scenarios.is_empty() {
         scenarios.extend(Scenario::ALL);
     }
-    Ok(Command::Bench(Args { camherd, seconds, json, cache, strict, scenarios }))
+    Ok(Command::Bench(Args { camherd, seconds, json, cache, python, gst_python, strict, scenarios }))
 }
 
 fn positive(text: &str, most: u64) -> Result<u64, Error> {
@@ -115,6 +127,9 @@ mod tests {
         };
         assert_eq!(args.scenarios, [Scenario::Idle, Scenario::First]);
         assert_eq!((args.seconds, args.strict, args.json), (3, true, Some("o".into())));
+        let Ok(Command::Bench(args)) = parsed("--camherd x rtsp --python p --gst-python g") else { panic!() };
+        assert!(args.scenarios.len() > 1 && args.scenarios.iter().all(|s| s.name().starts_with("rtsp-")));
+        assert_eq!((args.python, args.gst_python), ("p".into(), "g".into()));
         assert_eq!(parsed("peer-epoll d 30"), Ok(Command::PeerEpoll("d".into(), 30)));
         assert_eq!(parsed("-h"), Ok(Command::Help));
     }

@@ -3,6 +3,7 @@
 
 mod args;
 mod camera;
+mod clips;
 mod clock;
 mod codecs;
 mod epoll_writer;
@@ -10,11 +11,15 @@ mod error;
 mod fanout;
 mod ffmpeg;
 mod frames;
+mod http;
 mod matching;
 mod multipart;
 mod proc;
+mod reader;
 mod report;
+mod rtsp_camera;
 mod scenario;
+mod script;
 mod server;
 mod stamp;
 mod stats;

@@ -4,6 +4,7 @@ mod fanout;
 mod first;
 mod idle;
 mod memory;
+mod rtsp;
 mod stalled;
 mod transcode;
 
@@ -34,17 +35,32 @@ pub enum Scenario {
     Stalled,
     /// Many cameras and no viewer.
     Idle,
+    /// From an RTSP camera to a Python program.
+    RtspLatency,
+    /// Time to the first frame from an RTSP camera.
+    RtspFirst,
+    /// What 1 to 16 readers of an RTSP camera cost.
+    RtspReaders,
+    /// H.264 decoding, scaling and conversion alone.
+    RtspDecode,
+    /// Many RTSP cameras and no reader.
+    RtspIdle,
 }
 
 impl Scenario {
     /// All, in the order of the report.
-    pub const ALL: [Scenario; 6] = [
+    pub const ALL: [Scenario; 11] = [
         Scenario::Transcode,
         Scenario::First,
         Scenario::Memory,
         Scenario::Fanout,
         Scenario::Stalled,
         Scenario::Idle,
+        Scenario::RtspLatency,
+        Scenario::RtspFirst,
+        Scenario::RtspReaders,
+        Scenario::RtspDecode,
+        Scenario::RtspIdle,
     ];
 
     /// Its name on the command line.
@@ -56,7 +72,18 @@ impl Scenario {
             Scenario::Fanout => "fanout",
             Scenario::Stalled => "stalled",
             Scenario::Idle => "idle",
+            Scenario::RtspLatency => "rtsp-latency",
+            Scenario::RtspFirst => "rtsp-first",
+            Scenario::RtspReaders => "rtsp-readers",
+            Scenario::RtspDecode => "rtsp-decode",
+            Scenario::RtspIdle => "rtsp-idle",
         }
+    }
+
+    /// Whether a word of the command line means it: its name, or the part before the hyphen for all of a group.
+    pub fn is_meant_by(self, word: &str) -> bool {
+        let name = self.name();
+        name == word || name.split_once('-').is_some_and(|(group, _)| group == word)
     }
 
     /// Measures and adds the figures to the report.
@@ -71,6 +98,11 @@ impl Scenario {
             Scenario::Fanout => fanout::run(args, &mut add),
             Scenario::Stalled => stalled::run(args, &mut add),
             Scenario::Idle => idle::run(args, &mut add),
+            Scenario::RtspLatency => rtsp::latency::run(args, &mut add),
+            Scenario::RtspFirst => rtsp::first::run(args, &mut add),
+            Scenario::RtspReaders => rtsp::readers::run(args, &mut add),
+            Scenario::RtspDecode => rtsp::decode::run(args, &mut add),
+            Scenario::RtspIdle => rtsp::idle::run(args, &mut add),
         }
     }
 }

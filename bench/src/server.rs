@@ -23,11 +23,20 @@ impl Server {
     /// Starts `camherd serve` on a port of its choice, in an empty directory so that nothing of an earlier run or of
     /// the user's configuration is in the figures.
     pub fn start(binary: &Path) -> Result<Server, Error> {
+        Server::start_with(binary, None)
+    }
+
+    /// The same with a `camherd.yaml` of that text.
+    pub fn start_with(binary: &Path, yaml: Option<&str>) -> Result<Server, Error> {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let home = std::env::temp_dir().join(format!("camherd-bench-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&home).doing(|| format!("create {}", home.display()))?;
         let binary = binary.canonicalize().doing(|| format!("find the server {}", binary.display()))?;
+        if let Some(yaml) = yaml {
+            let file = home.join("camherd.yaml");
+            std::fs::write(&file, yaml).doing(|| format!("write {}", file.display()))?;
+        }
         let log = home.join("stderr.log");
         let errors = std::fs::File::create(&log).doing(|| format!("create {}", log.display()))?;
         let mut child = Command::new(&binary)

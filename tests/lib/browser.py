@@ -139,8 +139,8 @@ class Picture(NamedTuple):
 class Visit:
     """A page, and everything that goes wrong on it."""
 
-    def __init__(self, page: Page, host: str, allowed: Iterable[str]) -> None:
-        self.page, self._host = page, host
+    def __init__(self, page: Page, hosts: Iterable[str], allowed: Iterable[str]) -> None:
+        self.page, self._hosts = page, set(hosts)
         self._allowed: list[re.Pattern[str]] = []
         self.allow(allowed)
         self.problems: list[str] = []
@@ -163,7 +163,7 @@ class Visit:
 
     def _address(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("data", "blob") and parts.netloc != self._host:
+        if parts.scheme not in ("data", "blob") and parts.netloc not in self._hosts:
             self.problems.append(f"a request to another host: {url}")
 
     def goto(self, url: str) -> None:
@@ -239,13 +239,17 @@ class Browser:
         context: BrowserContext | None = None,
         script: str = "",
         allow: Iterable[str] = (),
+        hosts: Iterable[str] = (),
         **options: Any,
     ) -> Visit:
-        """Opens a page; ``script`` runs before its own, and ``allow`` are patterns of console errors to expect."""
+        """Opens a page; ``script`` runs before its own, ``allow`` are patterns of console errors to expect.
+
+        It may talk to its own host and to ``hosts``, each as HOST:PORT.
+        """
         page = (context or self.context(**options)).new_page()
         if script:
             page.add_init_script(script)
-        visit = Visit(page, urlsplit(url).netloc, allow)
+        visit = Visit(page, [urlsplit(url).netloc, *hosts], allow)
         self._visits.append(visit)
         visit.goto(url)
         return visit

@@ -1,6 +1,7 @@
 // The overview: all cameras, the only one in full, or how to connect the first.
 
 import '/static/camherd/player.js';
+import { addButton } from './cameras.js';
 import { h } from './dom.js';
 import { emptyState, refusedPanel } from './setup.js';
 import { Banner, updateFoot } from './shell.js';
@@ -38,12 +39,15 @@ function render(view) {
   const streams = status.streams ?? [];
   showRefused(status.refused_cameras);
   if (streams.length === 0) {
-    show('empty', emptyState);
+    show('empty', () => emptyState(addButton(renew, { class: 'button primary' })));
   } else if (streams.length === 1) {
-    show(`one:${streams[0].name}`, () => new WatchView(streams[0].name)).update(streams[0], streams);
+    show(`one:${streams[0].name}`, () => new WatchView(streams[0].name, renew)).update(streams[0], streams);
   } else {
-    show('grid', () => new Grid()).update(streams);
+    show('grid', () => new Grid(renew)).update(streams);
   }
 }
 
-new StatusPoller(render).start();
+const poller = new StatusPoller(render);
+const renew = () => poller.renew();
+document.querySelector('header').append(addButton(renew));
+poller.start();

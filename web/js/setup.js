@@ -18,8 +18,8 @@ function p(text) {
   return h('p', { text });
 }
 
-/** The page before any camera came. */
-export function emptyState() {
+/** The page before any camera came. @param {HTMLElement} add a button for cameras that the server fetches */
+export function emptyState(add) {
   const port = location.port || (location.protocol === 'https:' ? '443' : '80');
   const local = LOOPBACK.test(location.hostname);
   const host = local ? 'ADDRESS-OF-THIS-COMPUTER' : location.hostname;
@@ -53,7 +53,15 @@ export function emptyState() {
     'section',
     { class: 'empty', 'aria-labelledby': 'empty-title' },
     h('h1', { id: 'empty-title', text: 'No camera yet' }),
-    h('p', { class: 'lead', text: 'The server is running and waiting. The picture appears here by itself as soon as a camera connects.' }),
+    h('p', { class: 'lead', text: 'The server is running and waiting. The picture appears here by itself as soon as there is a camera.' }),
+    h(
+      'section',
+      { class: 'panel first-steps', 'aria-labelledby': 'fetched-title' },
+      h('h2', { id: 'fetched-title', text: 'An IP camera' }),
+      p('The server fetches it by its address: rtsp://, or http:// with MJPEG or single JPEGs.'),
+      add,
+    ),
+    h('h2', { text: 'A camera that connects by itself, such as an ESP32' }),
     steps,
   );
 }

@@ -34,6 +34,7 @@ export function plural(count, one) {
 export function updateFoot(node, status) {
   if (!status) return;
   const parts = [`camherd ${status.version ?? ''}`.trim()];
-  parts.push(plural(status.camera_clients ?? 0, 'camera'), plural(status.viewer_clients ?? 0, 'viewer'));
+  const live = (status.streams ?? []).filter((stream) => stream.state === 'live').length;
+  parts.push(plural(live, 'camera'), plural(status.viewer_clients ?? 0, 'viewer'));
   setText(node, parts.join('  ·  '));
 }

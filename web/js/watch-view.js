@@ -2,14 +2,16 @@
 
 import { badgeOf } from '/static/camherd/view.js';
 import { formatAge, formatBitrate, formatFps } from '/static/camherd/stats.js';
+import { isRemovable, removeButton } from './cameras.js';
 import { copyButton, h, pageFor, setText, streamUrl } from './dom.js';
 
-/** What can be opened elsewhere: label, path below /streams/NAME/, what it is good for. */
+/** What can be opened elsewhere: label, what it is good for, address. */
 const OUTPUTS = [
-  ['MJPEG', 'mjpeg', 'OpenCV, Home Assistant, any browser'],
-  ['MPEG-TS', 'ts', 'VLC, ffmpeg, OpenCV'],
-  ['MP4', 'stream.mp4', 'ffmpeg, VLC, recording with curl'],
-  ['Snapshot', 'snapshot.jpg', 'the newest picture as one JPEG'],
+  ['MJPEG', 'OpenCV, Home Assistant, any browser', (name) => streamUrl(name, 'mjpeg')],
+  ['MPEG-TS', 'VLC, ffmpeg, OpenCV', (name) => streamUrl(name, 'ts')],
+  ['MP4', 'ffmpeg, VLC, recording with curl', (name) => streamUrl(name, 'stream.mp4')],
+  ['Snapshot', 'the newest picture as one JPEG', (name) => streamUrl(name, 'snapshot.jpg')],
+  ['Python', 'camherd.VideoCapture, in place of that of OpenCV', (name) => `camherd://${location.host}/${name}`],
 ];
 
 const MODES = [
@@ -18,11 +20,12 @@ const MODES = [
   ['jpeg', 'MJPEG'],
 ];
 
-/** The server's counters of unusable frames, in words. */
-const DROP_REASONS = {
+/** The server's counters of what went wrong, in words. */
+const TROUBLES = {
   not_jpeg: 'not a JPEG',
   truncated: 'cut short',
   too_large: 'too large',
+  connection: 'failed connections',
 };
 
 /** The server's names of codecs as people write them. */
@@ -38,9 +41,10 @@ export class WatchView {
   #numbers = new Map();
   #options = '';
 
-  /** @param {string} name stream */
-  constructor(name) {
+  /** @param {string} name stream @param {() => void} removed called when the camera was removed */
+  constructor(name, removed) {
     this.name = name;
+    this.removal = removeButton(name, removed, { hidden: true });
     this.player = h('camherd-player', { stream: name, controls: true });
     this.player.addEventListener('stats', (event) => this.#stats(event.detail));
     this.player.addEventListener('state', (event) => this.#stats(event.detail));
@@ -102,7 +106,7 @@ export class WatchView {
     ]);
     this.camera = panel.querySelector('dl');
     this.cameraTrouble = h('p', { class: 'quiet' });
-    panel.append(this.cameraTrouble);
+    panel.append(this.cameraTrouble, this.removal);
     return panel;
   }
 
@@ -122,9 +126,9 @@ export class WatchView {
   }
 
   #outputsPanel() {
-    const rows = OUTPUTS.map(([label, file, use]) => {
-      const url = streamUrl(this.name, file);
-      const link = h('a', { href: url, text: url });
+    const rows = OUTPUTS.map(([label, use, address]) => {
+      const url = address(this.name);
+      const link = url.startsWith('http') ? h('a', { href: url, text: url }) : h('span', { text: url });
       return h(
         'li',
         {},
@@ -156,6 +160,7 @@ export class WatchView {
   update(stream, streams) {
     this.#updateSwitcher(streams);
     this.camera.hidden = !stream;
+    this.removal.hidden = !isRemovable(stream);
     setText(this.cameraTrouble, stream ? troubles(stream) : 'The server does not know this stream.');
     this.cameraTrouble.hidden = !this.cameraTrouble.textContent;
     if (!stream) return;
@@ -164,7 +169,7 @@ export class WatchView {
     this.#put('camera-bitrate', live && formatBitrate(stream.bitrate));
     this.#put('camera-size', sizeOf(stream));
     this.#put('camera-codec', CODECS[stream.codec] ?? stream.codec);
-    this.#put('camera-address', stream.camera);
+    this.#put('camera-address', stream.camera ?? stream.source);
   }
 
   #updateSwitcher(streams) {
@@ -186,12 +191,13 @@ function sizeOf({ width, height }) {
   return width ? `${width} × ${height}` : '';
 }
 
-/** Frames that could not be used, in words; empty when there were none. */
+/** What went wrong so far and how the camera is fetched, in words; empty when there is nothing to tell. */
 function troubles(stream) {
   const drops = Object.entries(stream.dropped ?? {}).filter(([, count]) => count > 0);
-  const words = drops.map(([reason, count]) => `${count} ${DROP_REASONS[reason] ?? reason.replaceAll('_', ' ')}`);
+  const words = drops.map(([reason, count]) => `${count} ${TROUBLES[reason] ?? reason.replaceAll('_', ' ')}`);
   const parts = [];
-  if (words.length) parts.push(`Frames that could not be used: ${words.join(', ')}.`);
+  if (stream.on_demand) parts.push('Connected only while somebody watches.');
+  if (words.length) parts.push(`Went wrong so far: ${words.join(', ')}.`);
   if (stream.last_error) parts.push(`Last problem: ${stream.last_error}`);
   return parts.join(' ');
 }

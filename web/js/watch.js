@@ -1,6 +1,7 @@
 // The page about one stream.
 
 import '/static/camherd/player.js';
+import { addButton } from './cameras.js';
 import { emptyState } from './setup.js';
 import { Banner, updateFoot } from './shell.js';
 import { StatusPoller, wantedStream } from './status.js';
@@ -13,7 +14,7 @@ let view = null;
 
 function open(name) {
   document.title = `${name} – camherd`;
-  view = new WatchView(name);
+  view = new WatchView(name, () => location.assign('/'));
   main.replaceChildren(view.node);
 }
 
@@ -21,7 +22,7 @@ function open(name) {
 const asked = wantedStream(null);
 if (asked) open(asked);
 
-new StatusPoller((seen) => {
+const poller = new StatusPoller((seen) => {
   banner.update(seen);
   const { status } = seen;
   if (!status) return;
@@ -30,5 +31,6 @@ new StatusPoller((seen) => {
   const name = wantedStream(status);
   if (!view && name) open(name);
   if (view) view.update(streams.find((stream) => stream.name === view.name), streams);
-  else if (!main.querySelector('.empty')) main.replaceChildren(emptyState());
-}).start();
+  else if (!main.querySelector('.empty')) main.replaceChildren(emptyState(addButton(() => poller.renew(), { class: 'button primary' })));
+});
+poller.start();

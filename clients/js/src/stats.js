@@ -3,6 +3,9 @@
 /** Rates are measured over this long: short enough to follow a change, long enough that 1 frame/s reads as 1. */
 const WINDOW_MS = 3000;
 
+/** Bytes are never counted over less: a stream begins with all that came since its last keyframe, ms. */
+const LEAST_SPAN_MS = 1000;
+
 /** More events than this in the window are merged, so that memory stays bounded at any rate. */
 const MAX_EVENTS = 1024;
 
@@ -47,7 +50,8 @@ export class RateMeter {
   bitrate(now) {
     this.#expire(now);
     if (this.#events.length < 2) return 0;
-    return (this.#events.reduce((sum, event) => sum + event.bytes, 0) * 8) / this.#span(now);
+    const bits = this.#events.reduce((sum, event) => sum + event.bytes, 0) * 8;
+    return bits / Math.max(this.#span(now), LEAST_SPAN_MS / 1000);
   }
 
   reset() {

@@ -151,8 +151,14 @@ export class PlayerView {
     let title = TITLES[stats.state] ?? '';
     if (still) title = stats.latency > BEHIND_MS ? 'Catching up with the camera' : 'The picture stands still';
     if (opening) title = stats.note ? 'No picture' : 'Opening the stream';
+    let detail = stats.reason || (stats.state === 'live' ? stats.note : '');
+    if (stats.state === 'offline' && stats.note && stats.frames === 0) {
+      // Neither the browser nor the server can show what the camera sends, which may be well.
+      title = 'No picture';
+      detail = `${stats.note}; ${stats.reason}`;
+    }
     setText(this.title, title);
-    setText(this.detail, stats.reason || (stats.state === 'live' ? stats.note : ''));
+    setText(this.detail, detail);
     this.link.hidden = stats.state !== 'signed-out';
     if (!this.link.hidden) this.link.href = signIn;
   }

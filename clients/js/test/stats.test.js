@@ -37,6 +37,12 @@ test('the bit rate counts bytes', () => {
   assert.ok(Math.abs(meter.bitrate(now) - 1e6) < 0.03e6, `${meter.bitrate(now)}`);
 });
 
+test('a stream that begins with a burst has no absurd bit rate', () => {
+  const meter = new RateMeter();
+  for (let i = 0; i < 30; i += 1) meter.add(i / 10, 4000);
+  assert.ok(meter.bitrate(3) <= 30 * 4000 * 8, `${meter.bitrate(3)}`);
+});
+
 test('memory is bounded and nothing is lost at any rate', () => {
   const meter = new RateMeter();
   for (let i = 0; i <= 30_000; i += 1) meter.add(i / 10);

@@ -257,6 +257,8 @@ class FakeServer:
         self.lock = threading.RLock()
         self.streams: dict[str, FakeStream] = {}
         self.requests: list[tuple[str, str, Query, Any]] = []
+        #: Why no ring can be made, if none can.
+        self.no_room = ""
         #: URLs that the server does not know what to do with.
         self.refused_urls: tuple[str, ...] = ()
         self.rings = 0
@@ -372,6 +374,8 @@ class FakeServer:
     def _bus(self, sock: socket.socket, stream: FakeStream, query: Query) -> None:
         if not self.bus:
             return refuse(sock, 501, "there is no shared memory here")
+        if self.no_room:
+            return self._no_ring(sock, stream)
         client = Client(sock)
         with self.lock:
             rendition = stream.rendition(query)
@@ -388,6 +392,15 @@ class FakeServer:
         finally:
             with self.lock:
                 rendition.buses.remove(client)
+
+    def _no_ring(self, sock: socket.socket, stream: FakeStream) -> None:
+        """Finds out while it answers that there is no room; who asks again hears it at once."""
+        if self.calls("GET", f"/api/streams/{stream.name}/bus") > 1:
+            return refuse(sock, 503, self.no_room)
+        client = Client(sock)
+        sock.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n")
+        client.line(stream.state_message())
+        client.line({"type": "state", "state": "offline", "reason": self.no_room})
 
     def _websocket(self, sock: socket.socket, stream: FakeStream, query: Query, headers: Query, reader: Any) -> None:
         key = accept_key(headers["sec-websocket-key"])

@@ -215,6 +215,16 @@ def test_nothing_but_shared_memory_when_so_asked(make_server, capture):
     assert "the server runs on another machine" in cap.reason
 
 
+def test_a_server_without_room_for_a_ring(make_server, capture):
+    server = make_server()
+    server.no_room = "a ring of 24997888 bytes does not fit"
+    server.stream().publish()
+    cap = capture(server)
+    assert read(cap) == 0 and cap.transport == "websocket"
+    cap = capture(server, transport="shm", timeout=1)
+    assert not cap.isOpened() and server.no_room in cap.reason
+
+
 def test_views_without_a_copy(make_server, capture):
     server = make_server(slots=4)
     stream = server.stream()

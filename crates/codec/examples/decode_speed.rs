@@ -28,11 +28,41 @@ struct Case {
 
 const CASES: [Case; 6] = [
     Case { name: "VGA baseline", size: "640x480", profile: "baseline", bitrate: "1M", options: "keyint=30" },
-    Case { name: "VGA main", size: "640x480", profile: "main", bitrate: "1M", options: "keyint=30:bframes=0" },
-    Case { name: "VGA high", size: "640x480", profile: "high", bitrate: "1M", options: "keyint=30:bframes=0" },
-    Case { name: "720p baseline", size: "1280x720", profile: "baseline", bitrate: "2500k", options: "keyint=30" },
-    Case { name: "720p main", size: "1280x720", profile: "main", bitrate: "2500k", options: "keyint=30:bframes=0" },
-    Case { name: "720p high", size: "1280x720", profile: "high", bitrate: "2500k", options: "keyint=30:bframes=0" },
+    Case {
+        name: "VGA main",
+        size: "640x480",
+        profile: "main",
+        bitrate: "1M",
+        options: "keyint=30:bframes=0",
+    },
+    Case {
+        name: "VGA high",
+        size: "640x480",
+        profile: "high",
+        bitrate: "1M",
+        options: "keyint=30:bframes=0",
+    },
+    Case {
+        name: "720p baseline",
+        size: "1280x720",
+        profile: "baseline",
+        bitrate: "2500k",
+        options: "keyint=30",
+    },
+    Case {
+        name: "720p main",
+        size: "1280x720",
+        profile: "main",
+        bitrate: "2500k",
+        options: "keyint=30:bframes=0",
+    },
+    Case {
+        name: "720p high",
+        size: "1280x720",
+        profile: "high",
+        bitrate: "2500k",
+        options: "keyint=30:bframes=0",
+    },
 ];
 
 /// CPU time that this process has used, in milliseconds.
@@ -76,7 +106,8 @@ fn ffmpeg(path: &str) -> Result<f64, Box<dyn Error>> {
         let (_, rest) = report.split_once(name)?;
         rest.split_once('s')?.0.parse().ok()
     };
-    let (user, system) = seconds("bench: utime=").zip(seconds(" stime=")).ok_or("ffmpeg tells no CPU time")?;
+    let (user, system) =
+        seconds("bench: utime=").zip(seconds(" stime=")).ok_or("ffmpeg tells no CPU time")?;
     Ok((user + system) * 1e3)
 }
 
@@ -99,7 +130,8 @@ fn ours(path: &str) -> Result<[f64; 3], Box<dyn Error>> {
         let scale_end = cpu_millis();
         convert(&picture, PixelFormat::Bgr24, &mut bgr)?;
         let end = cpu_millis();
-        for (sum, part) in cost.iter_mut().zip([decode_end - start, scale_end - decode_end, end - scale_end]) {
+        for (sum, part) in cost.iter_mut().zip([decode_end - start, scale_end - decode_end, end - scale_end])
+        {
             *sum += part / units.len() as f64;
         }
     }

@@ -66,7 +66,7 @@ impl Codec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// As they are coded: each access unit gives its picture at once. Right for streams without B-frames,
-    /// where it is also the order of display.
+    /// where it is also the order of display. (Of streams with B-frames libavcodec may keep pictures back.)
     Decode,
     /// As they are to be shown. Costs the delay that putting B-frames in order takes.
     Display,
@@ -109,8 +109,8 @@ impl Decoder {
     /// its parameter sets and may change the size.
     ///
     /// The result is `None` where the access unit holds no slice, and in [`Order::Display`] while pictures are
-    /// put in order. Pictures that wait for their turn when the parameter sets change are dropped; call
-    /// [`Decoder::flush`] before such a keyframe to have them.
+    /// put in order. A keyframe may change how many wait; call [`Decoder::flush`] before one with other parameter
+    /// sets to have those that still do.
     ///
     /// # Errors
     /// After [`Error::TooLarge`], [`Error::Unsupported`] and [`Error::Corrupt`] everything up to the next
@@ -138,11 +138,13 @@ impl Decoder {
     }
 
     /// The next picture of those that still wait for their turn in [`Order::Display`], as long as there are
-    /// any. To be called at the end of a stream, or before a keyframe with other parameter sets.
+    /// any. To be called at the end of a stream, or before a keyframe with other parameter sets: nothing but a
+    /// keyframe is decoded after it.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when the library fails.
     pub fn flush(&mut self) -> Result<Option<Decoded<'_>>, Error> {
+        self.awaiting_keyframe = true;
         match self.backend.flush() {
             Ok(ready) => Ok(if ready { self.backend.picture() } else { None }),
             Err(error) => {

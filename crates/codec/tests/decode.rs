@@ -127,7 +127,8 @@ fn b_frames_come_out_in_the_order_of_display_with_their_times() {
         // Where in the order of display each access unit belongs: ffmpeg's picture that is the same.
         let mut places = Vec::new();
         for (n, (_, picture)) in coded.iter().enumerate() {
-            let candidates = made.frames.iter().enumerate().map(|(place, frame)| (different(frame, picture), place));
+            let candidates =
+                made.frames.iter().enumerate().map(|(place, frame)| (different(frame, picture), place));
             let (worst, place) = candidates.min().unwrap();
             assert!(worst as f64 <= share * picture.len() as f64, "{options}: {worst} samples of {n} differ");
             places.push(place);
@@ -145,7 +146,8 @@ fn b_frames_come_out_in_the_order_of_display_with_their_times() {
         while let Some(decoded) = decoder.flush().unwrap() {
             shown.push((decoded.pts.0 as usize, packed(&decoded.picture)));
         }
-        let mut expected: Vec<_> = places.into_iter().zip(coded.into_iter().map(|(_, picture)| picture)).collect();
+        let mut expected: Vec<_> =
+            places.into_iter().zip(coded.into_iter().map(|(_, picture)| picture)).collect();
         expected.sort_unstable_by_key(|(place, _)| *place);
         assert!(expected.iter().enumerate().all(|(n, (place, _))| n == *place), "{options}: a picture twice");
         assert!(expected == shown, "{profile} {options}: pictures are out of order");

@@ -101,7 +101,7 @@ class BusFeed(Feed):
             if count is None:
                 return
             if count == 0:
-                raise ConnectionLost("the server ended the frame bus")
+                raise ConnectionLost(f"the server ended the frame bus{': ' if self.reason else ''}{self.reason}")
             *lines, rest = (bytes(self._line) + self._chunk[:count]).split(b"\n")
             if len(rest) > MAX_LINE:
                 raise ConnectionLost("the frame bus sent an endless line; is it a camherd server?")

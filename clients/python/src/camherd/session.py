@@ -220,9 +220,11 @@ class Session:
             try:
                 return BusFeed(target.address, stream, query, deadline, self._bus_position)
             except ServerRefused as problem:
-                if problem.status != 501 or self.wanted.transport == "shm":
+                # 501: it has none. 503: there may be no room for a ring; when nothing else comes either, the
+                # WebSocket is refused as well.
+                if problem.status not in (501, 503) or self.wanted.transport == "shm":
                     raise
-                self._bus_offered = False
+                self._bus_offered = problem.status != 501
                 log.debug("%s: no shared memory: %s", target.label, str(problem))
         return WebSocketFeed(target.address, stream, query, self._pool, deadline)
 

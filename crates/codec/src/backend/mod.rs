@@ -3,6 +3,11 @@
 //! A new backend (a hardware encoder) is a file here and a line in a table. The traits have no default
 //! methods, so that a backend cannot forget part of the contract.
 
+mod bits;
+#[cfg(feature = "ffmpeg")]
+mod continuity;
+#[cfg(feature = "ffmpeg")]
+mod libav;
 mod openh264;
 mod openh264_decoder;
 mod reorder;
@@ -92,11 +97,17 @@ pub(crate) fn video_decoders(codec: decode::Codec) -> &'static [Candidate<OpenVi
 }
 
 /// H.264 decoders, best first.
-const H264_DECODERS: &[Candidate<OpenVideoDecoder>] =
-    &[Candidate { name: "openh264", open: openh264_decoder::open_decoder }];
+const H264_DECODERS: &[Candidate<OpenVideoDecoder>] = &[
+    #[cfg(feature = "ffmpeg")]
+    Candidate { name: "libavcodec", open: libav::open_decoder },
+    Candidate { name: "openh264", open: openh264_decoder::open_decoder },
+];
 
 /// H.265 decoders, best first.
-const H265_DECODERS: &[Candidate<OpenVideoDecoder>] = &[];
+const H265_DECODERS: &[Candidate<OpenVideoDecoder>] = &[
+    #[cfg(feature = "ffmpeg")]
+    Candidate { name: "libavcodec", open: libav::open_decoder },
+];
 
 /// Opens the first candidate that works; the error is that of the last one tried.
 pub(crate) fn first_working<Open, Codec, Error>(

@@ -35,8 +35,11 @@ pub fn router(server: Arc<Server>) -> Router {
     routes.layer(from_fn_with_state(server.clone(), cors::answer)).layer(known_host).with_state(server)
 }
 
-/// The API: the methods that each path takes, and what they do.
-fn api() -> Vec<(&'static [&'static str], &'static str, MethodRouter<Arc<Server>>)> {
+/// The methods that a path takes, the path, and what they do.
+type Route = (&'static [&'static str], &'static str, MethodRouter<Arc<Server>>);
+
+/// The API, as a table, so that a test can compare it with its description.
+fn api() -> Vec<Route> {
     let create = post(streams::create).layer(DefaultBodyLimit::max(MAX_JSON));
     let start = post(streams::start_with_url).layer(DefaultBodyLimit::max(MAX_JSON));
     vec![

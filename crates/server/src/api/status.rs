@@ -93,7 +93,7 @@ pub async fn status(State(server): State<Arc<Server>>) -> Json<Status> {
 ///
 /// For load balancers and the like: asks for no token and tells nothing about cameras.
 #[utoipa::path(get, path = "/health", tag = "server", security(()), responses(
-    (status = 200, body = Value, example = json!({"status": "healthy", "timestamp": 1_795_247_777})),
+    (status = 200, body = Value, description = "it runs", example = json!({"status": "healthy", "timestamp": 1_795_247_777})),
 ))]
 pub async fn health(State(server): State<Arc<Server>>) -> Json<Value> {
     let clock = server.hub.clock();

@@ -29,8 +29,14 @@ pub fn respond(
 ) -> Result<Response<Body>, DeriveError> {
     let subscription = stream.subscribe(&shared(form, size), Start::Newest)?;
     let stopping = Box::pin(async move { shutdown.wait().await });
-    let lines =
-        Lines { subscription, ready: VecDeque::new(), format: None, over: false, stopping, _watching: watching };
+    let lines = Lines {
+        subscription,
+        ready: VecDeque::new(),
+        format: None,
+        over: false,
+        stopping,
+        _watching: watching,
+    };
     let mut response = Response::new(Body::new(lines));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));

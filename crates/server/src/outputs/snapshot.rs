@@ -1,9 +1,9 @@
 //! One picture: the newest, from memory.
 
-use axum::body::Body;
-use axum::http::{HeaderValue, Response, header};
 use crate::sources::pull;
 use crate::transcode::{Input, Want};
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, header};
 use camherd_hub::{Event, Stream};
 use camherd_media::container::WallClock;
 use camherd_media::unit::{Codec, Unit};

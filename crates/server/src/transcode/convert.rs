@@ -65,9 +65,9 @@ pub(super) fn start(
     place: Place,
 ) -> Result<(), String> {
     let input = stream.subscribe(&PICTURE, Start::Newest).map_err(|error| error.reason)?;
-    let (name, clock) = (format!("{key:?} {}", stream.name()), stream.clock());
+    let (name, stream) = (format!("{key:?} {}", stream.name()), stream.clone());
     worker::start(name, place, writer, move || {
-        let mut job = Job::new(form, size, clock)?;
+        let mut job = Job::new(form, size, stream)?;
         Ok(async move |writer: &Writer| job.run(input, writer).await)
     })
 }
@@ -75,6 +75,7 @@ pub(super) fn start(
 struct Job {
     form: Form,
     size: Option<(u32, u32)>,
+    stream: Stream,
     clock: Clock,
     pool: Pool,
     scaler: Scaler,
@@ -84,10 +85,11 @@ struct Job {
 }
 
 impl Job {
-    fn new(form: Form, size: Option<(u32, u32)>, clock: Clock) -> Result<Job, String> {
+    fn new(form: Form, size: Option<(u32, u32)>, stream: Stream) -> Result<Job, String> {
         let jpeg = jpeg::Encoder::new(JPEG_QUALITY).map_err(|error| error.to_string())?;
         let (scaler, scaled) = (Scaler::new(), Picture::default());
-        Ok(Job { form, size, clock, pool: Pool::default(), scaler, scaled, jpeg, format: None })
+        let clock = stream.clock();
+        Ok(Job { form, size, stream, clock, pool: Pool::default(), scaler, scaled, jpeg, format: None })
     }
 
     /// Converts until nobody reads.
@@ -103,7 +105,7 @@ impl Job {
             };
             match event {
                 Event::Unit(delivery) => {
-                    for unit in waiting(delivery.unit, MAX_WAITING, &mut input) {
+                    for unit in waiting(delivery.unit, MAX_WAITING, &mut input, &self.stream) {
                         if writer.push(self.convert(&unit)?).is_err() {
                             return Ok(());
                         }

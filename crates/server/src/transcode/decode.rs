@@ -76,7 +76,7 @@ impl Job {
 
     /// Decodes until nobody reads.
     async fn run(&mut self, mut input: Subscription, writer: &Writer) -> Result<(), String> {
-        let mut demand = Demand::default();
+        let mut demand = Demand::of_makers();
         loop {
             let event = tokio::select! {
                 event = input.next() => event,
@@ -99,12 +99,7 @@ impl Job {
     }
 
     /// Decodes one unit and those that wait behind it; `Ok(false)` when nobody takes them any more.
-    fn take(
-        &mut self,
-        first: Delivery,
-        input: &mut Subscription,
-        writer: &Writer,
-    ) -> Result<bool, String> {
+    fn take(&mut self, first: Delivery, input: &mut Subscription, writer: &Writer) -> Result<bool, String> {
         let mut next = Some(first);
         let mut newest = None;
         while let Some(delivery) = next {

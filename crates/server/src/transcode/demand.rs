@@ -14,14 +14,22 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) enum Wish {
     /// A reader would be served sooner by a keyframe.
     Keyframe,
-    /// Nobody has read for [`LINGER`]; the run is over.
+    /// Nobody has read for the time to linger; the run is over.
     End,
 }
 
 /// The demand for a rendition, as its maker follows it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Demand {
+    linger: Duration,
     unread: Option<Unread>,
+}
+
+impl Default for Demand {
+    /// For a rendition that is made for another [`LINGER`] after its last reader.
+    fn default() -> Demand {
+        Demand { linger: LINGER, unread: None }
+    }
 }
 
 #[derive(Debug)]
@@ -31,6 +39,11 @@ struct Unread {
 }
 
 impl Demand {
+    /// For a rendition that only other makers read: they have lingered already when they leave.
+    pub(super) fn of_makers() -> Demand {
+        Demand { linger: Duration::ZERO, unread: None }
+    }
+
     /// Waits for the next wish. Cancel-safe.
     pub(super) async fn next(&mut self, writer: &Writer) -> Wish {
         loop {
@@ -39,7 +52,7 @@ impl Demand {
                     return Wish::Keyframe;
                 }
                 let now = Instant::now();
-                self.unread = Some(Unread { until: now + LINGER, look: now + LOOK });
+                self.unread = Some(Unread { until: now + self.linger, look: now + LOOK });
                 continue;
             };
             sleep_until(unread.look.min(unread.until)).await;
@@ -53,5 +66,63 @@ impl Demand {
             }
             self.unread = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use camherd_hub::{Derive, DeriveError, Hub, RenditionKey, RingLimits, Start, Stream, Subscription};
+    use std::sync::{Arc, Mutex};
+    use tokio::time::timeout;
+
+    /// Keeps the writer of what is asked for.
+    #[derive(Default)]
+    struct Asked(Mutex<Option<Writer>>);
+
+    impl Derive for Asked {
+        fn derive(&self, _: &Stream, _: &RenditionKey, writer: Writer) -> Result<(), DeriveError> {
+            *self.0.lock().unwrap() = Some(writer);
+            Ok(())
+        }
+
+        fn limits(&self, _: &RenditionKey, limits: RingLimits) -> RingLimits {
+            limits
+        }
+    }
+
+    const KEY: RenditionKey = RenditionKey::from_static("picture");
+
+    fn reader(stream: &Stream) -> Subscription {
+        stream.subscribe(&KEY, Start::Newest).unwrap()
+    }
+
+    fn rendition() -> (Stream, Subscription, Writer) {
+        let asked = Arc::new(Asked::default());
+        let hub = Hub::new(RingLimits::default(), 1, asked.clone());
+        let stream = hub.get_or_create(&"door".parse().unwrap()).unwrap();
+        let subscription = reader(&stream);
+        let writer = asked.0.lock().unwrap().take().unwrap();
+        (stream, subscription, writer)
+    }
+
+    #[tokio::test]
+    async fn what_only_makers_read_ends_with_its_last_reader() {
+        let (_stream, subscription, writer) = rendition();
+        drop(subscription);
+        let ended = timeout(LINGER, async { Demand::of_makers().next(&writer).await }).await;
+        assert_eq!(ended, Ok(Wish::End));
+    }
+
+    #[tokio::test]
+    async fn what_people_read_goes_on_for_one_who_comes_back() {
+        let (stream, subscription, writer) = rendition();
+        drop(subscription);
+        let mut demand = Demand::default();
+        assert!(timeout(LOOK * 3, demand.next(&writer)).await.is_err(), "it ended at once");
+        let back = reader(&stream);
+        let kept = timeout(LINGER + LOOK, demand.next(&writer)).await;
+        assert_ne!(kept, Ok(Wish::End), "it ended under a reader");
+        drop(back);
     }
 }

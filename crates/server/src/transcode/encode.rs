@@ -117,7 +117,7 @@ impl Job {
             };
             match event {
                 Event::Unit(delivery) => {
-                    for unit in waiting(delivery.unit, MAX_WAITING, &mut input) {
+                    for unit in waiting(delivery.unit, MAX_WAITING, &mut input, &self.stream) {
                         let force = idr_due.is_some_and(|due| due <= Instant::now());
                         let Some(unit) = self.encode(&unit, force)? else { continue };
                         if unit.keyframe {
@@ -247,7 +247,14 @@ mod tests {
     fn unit(payload: Bytes) -> Unit {
         let format = Format { codec: Codec::Jpeg, width: 64, height: 64, packaging: Packaging::Bare };
         let stamps = Stamps::received(Monotonic(0));
-        Unit { payload, pts: MediaTime(0), dts: MediaTime(0), keyframe: true, format: Arc::new(format), stamps }
+        Unit {
+            payload,
+            pts: MediaTime(0),
+            dts: MediaTime(0),
+            keyframe: true,
+            format: Arc::new(format),
+            stamps,
+        }
     }
 
     /// The picture twice as high as its encoder knows, and without its quantisation tables.

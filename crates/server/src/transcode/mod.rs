@@ -143,13 +143,14 @@ impl Derive for Deriver {
     }
 }
 
-/// The units to work on now: the given one and those behind it, or only the newest of more than `most`.
-/// For units that stand alone.
-fn waiting(first: Unit, most: usize, input: &mut Subscription) -> Vec<Unit> {
+/// The units to work on now: the given one and those behind it, or only the newest of more than `most`; the
+/// others are counted as dropped. For units that stand alone.
+fn waiting(first: Unit, most: usize, input: &mut Subscription, stream: &Stream) -> Vec<Unit> {
     let mut units = vec![first];
     units.extend(std::iter::from_fn(|| input.try_next()).map(|delivery| delivery.unit));
     if units.len() > most {
-        units.drain(..units.len() - 1);
+        let late = units.drain(..units.len() - 1);
+        late.for_each(|_| stream.count_drop("overload", "the machine is too slow for the camera".to_owned()));
     }
     units
 }
@@ -162,9 +163,14 @@ mod tests {
     fn keys_of_raw_pictures_are_read_back() {
         for key in [(Form::Bgr24, None), (Form::Gray, Some((640, 480))), (Form::Jpeg, Some((16, 8192)))] {
             assert_eq!(parse_frames(frames(key.0, key.1).as_str()), Some(key));
-            assert_eq!(shared(key.0, key.1).as_str().strip_suffix(SHARED), Some(frames(key.0, key.1).as_str()));
+            assert_eq!(
+                shared(key.0, key.1).as_str().strip_suffix(SHARED),
+                Some(frames(key.0, key.1).as_str())
+            );
         }
-        for other in ["h264", "h264/ts", "jpeg/multipart", "bgr24", "bgr24/640", "bgr24/x", "bgr24/native/shm"] {
+        for other in
+            ["h264", "h264/ts", "jpeg/multipart", "bgr24", "bgr24/640", "bgr24/x", "bgr24/native/shm"]
+        {
             assert_eq!(parse_frames(other), None, "{other}");
         }
     }

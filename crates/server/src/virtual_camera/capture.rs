@@ -197,8 +197,8 @@ fn unix_ms() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::random::Random;
     use super::*;
+    use crate::random::Random;
     use std::sync::mpsc;
     use std::time::Duration;
 

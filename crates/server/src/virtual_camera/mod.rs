@@ -17,8 +17,8 @@ pub mod picture;
 mod target;
 mod wire;
 
-pub use args::Args;
 pub use crate::net::backoff::Reconnect;
+pub use args::Args;
 pub use generator::{DEFAULT_DETAIL, Generator, Look};
 pub use target::UrlError;
 pub use wire::FRAGMENT;

@@ -60,6 +60,11 @@ pub struct StreamInfo {
     reason: String,
     /// The forms in which the stream exists now.
     renditions: Vec<RenditionStatus>,
+    /// What the camera sent and nobody can use, by kind.
+    #[schema(value_type = std::collections::BTreeMap<String, u64>)]
+    dropped: camherd_hub::Drops,
+    /// The latest of these, in words.
+    last_error: Option<String>,
     /// As `client_count`.
     viewers: usize,
     /// Age of the newest picture, ms: since the camera took it, where it says so, else since it arrived.
@@ -170,6 +175,8 @@ fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
         reason: state.reason().to_owned(),
         renditions: stream.renditions().into_iter().map(rendition_status).collect(),
         viewers: stats.viewers,
+        dropped: stats.drops,
+        last_error: stats.last_error,
         age_ms: newest.as_ref().map(|unit| millis(clock.now().since(unit.stamps.taken()))),
         latency: Latency::of(stamps.iter()),
         stream_id: id,

@@ -108,7 +108,9 @@ pub async fn start_with_url(State(server): Shared, body: JsonObject) -> Result<J
 }
 
 /// All streams, whatever camera they come from
-#[utoipa::path(get, path = "/api/streams", tag = "streams", responses((status = 200, body = StreamList)))]
+#[utoipa::path(get, path = "/api/streams", tag = "streams", responses(
+    (status = 200, body = StreamList, description = "all streams"),
+))]
 pub async fn list(State(server): Shared) -> Json<StreamList> {
     Json(StreamList { streams: info::all(&server) })
 }
@@ -116,7 +118,10 @@ pub async fn list(State(server): Shared) -> Json<StreamList> {
 /// One stream
 #[utoipa::path(get, path = "/api/streams/{id}", tag = "streams",
     params(("id" = String, Path, description = "id or name of the stream")),
-    responses((status = 200, body = StreamInfo), (status = 404, body = ErrorBody, description = "unknown id")),
+    responses(
+        (status = 200, body = StreamInfo, description = "the stream"),
+        (status = 404, body = ErrorBody, description = "unknown id"),
+    ),
 )]
 pub async fn one(State(server): Shared, Path(id): Path<String>) -> Result<Json<StreamInfo>, ApiError> {
     info::one(&server, &id).map(Json).ok_or_else(|| unknown(&id))
@@ -125,7 +130,10 @@ pub async fn one(State(server): Shared, Path(id): Path<String>) -> Result<Json<S
 /// One stream, as above
 #[utoipa::path(get, path = "/api/streams/{id}/stats", tag = "streams",
     params(("id" = String, Path, description = "id or name of the stream")),
-    responses((status = 200, body = StreamInfo), (status = 404, body = ErrorBody, description = "unknown id")),
+    responses(
+        (status = 200, body = StreamInfo, description = "the stream"),
+        (status = 404, body = ErrorBody, description = "unknown id"),
+    ),
 )]
 pub async fn stats(server: Shared, id: Path<String>) -> Result<Json<StreamInfo>, ApiError> {
     one(server, id).await
@@ -134,7 +142,7 @@ pub async fn stats(server: Shared, id: Path<String>) -> Result<Json<StreamInfo>,
 /// Take a stream away, unless somebody watches it
 #[utoipa::path(delete, path = "/api/streams/{id}", tag = "streams",
     params(("id" = String, Path, description = "id or name of the stream")), responses(
-    (status = 200, body = Stopped),
+    (status = 200, body = Stopped, description = "it is gone"),
     (status = 404, body = ErrorBody, description = "unknown id"),
     (status = 409, body = ErrorBody, description = "somebody watches it, a camera pushes it, or the configuration names it"),
 ))]
@@ -145,7 +153,7 @@ pub async fn delete(State(server): Shared, Path(id): Path<String>) -> Result<Jso
 /// Take a stream away, whoever watches it
 #[utoipa::path(delete, path = "/api/streams/{id}/force", tag = "streams",
     params(("id" = String, Path, description = "id or name of the stream")), responses(
-    (status = 200, body = Stopped),
+    (status = 200, body = Stopped, description = "it is gone"),
     (status = 404, body = ErrorBody, description = "unknown id"),
     (status = 409, body = ErrorBody, description = "the configuration names it"),
 ))]
@@ -159,13 +167,13 @@ async fn remove(server: &Arc<Server>, id: String, force: bool) -> Result<Json<St
     Ok(Json(Stopped { message: "Stream stopped", stream_id: id }))
 }
 
-/// The name of the stream that an id in an address stands for: the id itself, in lower case, or the stream
-/// whose camera it shares. What is no id comes back as it is, for the error that names it.
+/// The name of the stream that an id of the API stands for: the id in lower case, or the stream whose camera it
+/// shares. What the API has not created comes back as it is.
 #[must_use]
 pub fn name_of<'a>(server: &Server, id: &'a str) -> Cow<'a, str> {
-    match server.catalogue.resolve(id) {
-        Some(name) if name.as_str() != id => Cow::Owned(name.to_string()),
-        _ => Cow::Borrowed(id),
+    match catalogue::fold(id).and_then(|name| server.catalogue.get(&name)) {
+        Some(entry) => Cow::Owned(entry.shares.unwrap_or(entry.spec.name).to_string()),
+        None => Cow::Borrowed(id),
     }
 }
 

@@ -196,6 +196,9 @@ mod tests {
             assert_eq!(refused, error, "{text}");
             assert!(!refused.to_string().contains("s3cret"));
         }
-        assert_eq!(format!("rtsp://cam/{}", "x".repeat(MAX_URL)).parse::<Source>(), Err(SourceError::TooLong));
+        assert_eq!(
+            format!("rtsp://cam/{}", "x".repeat(MAX_URL)).parse::<Source>(),
+            Err(SourceError::TooLong)
+        );
     }
 }

@@ -9,7 +9,8 @@ use camherd_media::ids::StreamName;
 use camherd_media::time::Monotonic;
 use camherd_media::unit::{PixelFormat, Unit};
 use camherd_media::wire::frame_bus::{
-    FrameFormat, Header, HeaderError, MAGIC, SLOT_HEADER_BYTES, SlotHeader, lock_complete, lock_writing, offset,
+    FrameFormat, Header, HeaderError, MAGIC, SLOT_HEADER_BYTES, SlotHeader, lock_complete, lock_writing,
+    offset,
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::{File, OpenOptions};

@@ -1,0 +1,144 @@
+//! H.264 to BGR: the decoder, scaler and conversion that camherd uses, beside ffmpeg with one thread on the same file.
+
+use crate::args::Args;
+use crate::clips::{self, PICTURES, Profile};
+use crate::clock;
+use crate::error::{Doing, Error, protocol};
+use crate::frames::{HD, Kind, VGA};
+use crate::proc;
+use crate::report::Target;
+use crate::scenario::Add;
+use camherd_codec::convert;
+use camherd_codec::decode::{Codec, Decoder, Order};
+use camherd_codec::picture::Picture;
+use camherd_codec::scale::Scaler;
+use camherd_codec::view::I420View;
+use camherd_media::codec::h264::nal::{NalKind, nal_units};
+use camherd_media::time::MediaTime;
+use camherd_media::unit::PixelFormat;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// How often the clip is decoded in a row. The first time is not counted: it has what starting costs.
+const TIMES: usize = 4;
+/// Rounds, taken in turn, of which each side's best counts: what is asked is the work, not what else the machine did.
+const ROUNDS: usize = 2;
+
+/// Measures and adds the rows.
+pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
+    for (profile, most) in [(Profile::Baseline, 1.2), (Profile::High, 2.0)] {
+        for (kind, to) in [(VGA, VGA), (HD, HD), (HD, VGA)] {
+            let once = clips::load(&args.cache, kind, profile, 1)?;
+            let long = clips::load(&args.cache, kind, profile, TIMES)?;
+            let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
+            for _ in 0..if args.is_quick() { 1 } else { ROUNDS } {
+                ours = ours.min(camherd(&once, kind, to)?);
+                theirs = theirs.min(ffmpeg(&once, &long, to)?);
+            }
+            let scaled = match (kind.width, to.width) {
+                (from, to) if from == to => String::new(),
+                _ => format!(" to {}x{}", to.width, to.height),
+            };
+            let name = profile.name();
+            let figure = format!("CPU per frame, {name} {}x{} to BGR{scaled}", kind.width, kind.height);
+            add(figure, "ms", ours, Some(("ffmpeg, one thread", theirs)), Target::ratio(most));
+        }
+    }
+    Ok(())
+}
+
+/// CPU milliseconds a frame with camherd's parts.
+fn camherd(clip: &Path, kind: Kind, to: Kind) -> Result<f64, Error> {
+    let bytes = std::fs::read(clip).doing(|| format!("read {}", clip.display()))?;
+    let units = access_units(&bytes);
+    if units.len() != PICTURES {
+        return Err(protocol("cache", format!("{} has {} pictures", clip.display(), units.len())));
+    }
+    let mut parts = Parts::new(kind, to)?;
+    let mut before = 0;
+    for round in 0..TIMES {
+        if round == 1 {
+            // Of the whole process, in case that the codec brings threads; nothing else runs in it meanwhile.
+            before = clock::process_cpu();
+        }
+        units.iter().try_for_each(|unit| parts.frame(unit))?;
+    }
+    Ok((clock::process_cpu() - before) as f64 / 1e6 / ((TIMES - 1) * PICTURES) as f64)
+}
+
+/// Decoder, scaler, and their buffers.
+struct Parts {
+    decoder: Decoder,
+    scaler: Option<(Scaler, Picture)>,
+    bgr: Vec<u8>,
+}
+
+impl Parts {
+    fn new(kind: Kind, to: Kind) -> Result<Parts, Error> {
+        let scaler = if (kind.width, kind.height) == (to.width, to.height) {
+            None
+        } else {
+            Some((Scaler::new(), Picture::new(to.width, to.height).map_err(|error| codec(&error))?))
+        };
+        let decoder = Decoder::new(Codec::H264, Order::Decode).map_err(|error| codec(&error))?;
+        Ok(Parts { decoder, scaler, bgr: vec![0; PixelFormat::Bgr24.frame_bytes(to.width, to.height)] })
+    }
+
+    fn frame(&mut self, unit: &[u8]) -> Result<(), Error> {
+        let decoded = self.decoder.decode(unit, MediaTime(0)).map_err(|error| codec(&error))?;
+        let picture = decoded.ok_or_else(|| protocol("camherd-codec", "gave no picture for one"))?.picture;
+        match &mut self.scaler {
+            Some((scaler, scaled)) => {
+                scaler.scale_view(&picture, scaled).map_err(|error| codec(&error))?;
+                convert::convert(&I420View::from(&*scaled), PixelFormat::Bgr24, &mut self.bgr)
+            }
+            None => convert::convert(&picture, PixelFormat::Bgr24, &mut self.bgr),
+        }
+        .map_err(|error| codec(&error))
+    }
+}
+
+fn codec(error: &dyn std::error::Error) -> Error {
+    protocol("camherd-codec", error.to_string())
+}
+
+/// The access units of a clip, each of which ends with its only slice.
+fn access_units(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let (mut units, mut pending) = (Vec::new(), Vec::new());
+    for nal in nal_units(bytes) {
+        pending.extend_from_slice(&[0, 0, 0, 1]);
+        pending.extend_from_slice(nal);
+        if NalKind::of(nal).is_some_and(NalKind::is_vcl) {
+            units.push(std::mem::take(&mut pending));
+        }
+    }
+    units
+}
+
+/// CPU milliseconds a frame with ffmpeg: of the long clip less those of the short one, without what starting costs.
+fn ffmpeg(once: &Path, long: &Path, to: Kind) -> Result<f64, Error> {
+    let (short, all) = (ffmpeg_cpu(once, to)?, ffmpeg_cpu(long, to)?);
+    Ok(all.saturating_sub(short) as f64 / 1e6 / ((TIMES - 1) * PICTURES) as f64)
+}
+
+/// CPU nanoseconds of a whole ffmpeg.
+fn ffmpeg_cpu(clip: &Path, to: Kind) -> Result<u64, Error> {
+    let mut child = Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-threads", "1", "-filter_threads", "1", "-i"])
+        .arg(clip)
+        .args(["-fps_mode", "passthrough", "-vf", &format!("scale={}:{}", to.width, to.height)])
+        .args(["-pix_fmt", "bgr24", "-f", "rawvideo", "/dev/null"])
+        .stdin(Stdio::null())
+        .spawn()
+        .doing(|| "run ffmpeg (package `ffmpeg`)".into())?;
+    // Ended but not yet waited for, its CPU time can still be asked for.
+    let pid = Pid::from_child(&child);
+    let ended = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    let cpu = ended.doing(|| "wait for ffmpeg".into()).and_then(|_| proc::cpu_ns(child.id()));
+    let status = child.wait().doing(|| "wait for ffmpeg".into())?;
+    if !status.success() {
+        return Err(protocol("ffmpeg", format!("decoding {} ended with {status}", clip.display())));
+    }
+    cpu
+}

@@ -1,0 +1,84 @@
+//! From the last RTP packet of a picture to its pixels in an array of a Python program.
+
+use super::{WARM_UP, camera};
+use crate::args::Args;
+use crate::clock;
+use crate::error::Error;
+use crate::frames::{HD, Kind, VGA};
+use crate::reader::{Reader, Way};
+use crate::report::Target;
+use crate::rtsp_camera::{Outcome, RtspCameras, outcome};
+use crate::scenario::{Add, ms};
+use crate::server::Server;
+use crate::stats::Sorted;
+use std::time::Duration;
+
+/// The camera's path.
+const NAME: &str = "camera";
+/// The old server's command goes on behind by what it looked at in the beginning, and does so for ever: it needs no
+/// longer to settle than the others.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// Measures and adds the rows.
+pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
+    for (kind, limit) in [(VGA, 4.0), (HD, 8.0)] {
+        let cameras = camera(args, kind, NAME)?;
+        let server = Server::start(&args.camherd)?;
+        let ours = Measured::of(args, &cameras, Way::Camherd(server.addr()), kind)?;
+        drop(server);
+        let old = Measured::of(args, &cameras, Way::FfmpegOld, kind)?;
+        let tuned = Measured::of(args, &cameras, Way::FfmpegTuned, kind)?;
+        let cv2 = Measured::of(args, &cameras, Way::Cv2, kind)?;
+        let size = format!("{}x{}", kind.width, kind.height);
+        let mut row = |figure: &str, p: f64, peer: &Measured, target| -> Result<(), Error> {
+            let peer = Some((peer.way.name(), ms(&peer.from_sent, p, peer.way.name())?));
+            add(format!("{figure}, p{p}"), "ms", ms(&ours.from_sent, p, "camherd")?, peer, target);
+            Ok(())
+        };
+        let figure = format!("RTSP packet sent to Python array, {size}");
+        row(&figure, 50.0, &old, Target::ratio(0.1))?;
+        row(&figure, 99.0, &old, Target::NONE)?;
+        for peer in [&tuned, &cv2] {
+            row("  the same", 50.0, peer, Target::NONE)?;
+            row("  the same", 99.0, peer, Target::NONE)?;
+        }
+        let received = |p| ms(&ours.from_received, p, "camherd");
+        add("  packet in to array, p50".into(), "ms", received(50.0)?, None, Target::limit(limit));
+        add("  packet in to array, p99".into(), "ms", received(99.0)?, None, Target::NONE);
+        let figure = format!("  frames of {} that the program did not get", ours.sent());
+        add(figure, "", ours.missing as f64, Some((cv2.way.name(), cv2.missing as f64)), Target::NONE);
+    }
+    Ok(())
+}
+
+/// What one reader gave.
+struct Measured {
+    way: Way,
+    from_sent: Sorted,
+    from_received: Sorted,
+    missing: u64,
+}
+
+impl Measured {
+    fn of(args: &Args, cameras: &RtspCameras, way: Way, kind: Kind) -> Result<Measured, Error> {
+        let mut reader = Reader::start(&args.python, way, &cameras.url(NAME), kind)?;
+        reader.open()?;
+        reader.opened()?;
+        std::thread::sleep(WARM_UP);
+        let from = clock::now();
+        std::thread::sleep(Duration::from_secs(args.seconds));
+        let to = clock::now();
+        // For the last frames of the measured time to arrive.
+        std::thread::sleep(DRAIN);
+        let seen = reader.stop()?;
+        let Outcome { from_sent, from_received, missing } =
+            outcome(way.name(), &cameras.sent(NAME)?, &seen, (from, to))?;
+        let (from_sent, from_received) = (Sorted::new(from_sent), Sorted::new(from_received));
+        Ok(Measured { way, from_sent, from_received, missing })
+    }
+
+    /// Frames that the camera sent in the measured time.
+    fn sent(&self) -> u64 {
+        self.from_sent.len() as u64 + self.missing
+    }
+}
