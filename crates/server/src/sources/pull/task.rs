@@ -98,6 +98,7 @@ impl Task {
                 Over::Stalled => format!("no picture for {} s", self.stall_timeout.as_secs()),
             };
             self.publisher.stalled(&reason);
+            self.stream.count_drop("connection", reason.clone());
             if started.elapsed() > SETTLED && self.stream.stats().units > units {
                 self.backoff.reset();
             }
