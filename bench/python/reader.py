@@ -1,13 +1,13 @@
 """A program that reads a camera as people do, and notes when each picture was in its array.
 
-    python reader.py KIND URL WIDTH HEIGHT [SERVER]
+    python reader.py KIND WIDTH HEIGHT [SERVER]
 
 KIND: ``ffmpeg-old`` and ``ffmpeg-tuned`` (ffmpeg into a pipe), ``cv2`` (``cv2.VideoCapture``), ``camherd``
 (``camherd.VideoCapture`` through SERVER, which must give shared memory). ``ready`` is printed once everything is
 imported; from then on, commands come in as lines:
 
-``first``: opens, reads one frame and closes; prints ``first NS``, nanoseconds from before opening to the array.
-``run``: opens and reads until the next line; prints ``running`` at the first frame, and at the end ``frames N`` and N
+``first URL``: opens, reads one frame and closes; prints ``first NS``, nanoseconds from before opening to the array.
+``run URL``: opens and reads until the next line; prints ``running`` at the first frame, and at the end ``frames N`` and N
 lines ``PICTURE ARRIVED RECEIVED``: the number that the bar code shows (-1: none that can be read), when the frame was
 in the array, and when camherd had its last packet (0: unknown), both CLOCK_MONOTONIC in nanoseconds.
 """
@@ -79,21 +79,21 @@ def open_camherd(url: str, server: str) -> Reader:
     return Reader(lambda: capture.read()[1], received, capture.release)
 
 
-def opener(kind: str, url: str, width: int, height: int, server: str) -> Callable[[], Reader]:
+def opener(kind: str, width: int, height: int, server: str) -> Callable[[str], Reader]:
     """How a reader of that kind is opened; imports what it needs, so that no opening is slower for it."""
     if kind == "ffmpeg-old":
-        return lambda: open_ffmpeg(url, width, height, [])
+        return lambda url: open_ffmpeg(url, width, height, [])
     if kind == "ffmpeg-tuned":
         tuned = ["-fflags", "nobuffer", "-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0"]
-        return lambda: open_ffmpeg(url, width, height, tuned)
+        return lambda url: open_ffmpeg(url, width, height, tuned)
     if kind == "cv2":
         import cv2  # noqa: F401
 
-        return lambda: open_cv2(url)
+        return lambda url: open_cv2(url)
     if kind == "camherd":
         import camherd  # noqa: F401
 
-        return lambda: open_camherd(url, server)
+        return lambda url: open_camherd(url, server)
     sys.exit(f"{kind!r} is no kind of reader")
 
 
@@ -105,9 +105,9 @@ def picture(image: np.ndarray) -> int:
     return int(np.packbits(cells[:BITS], bitorder="little")[0])
 
 
-def first(opened: Callable[[], Reader]) -> None:
+def first(opened: Callable[[str], Reader], url: str) -> None:
     begin = time.monotonic_ns()
-    reader = opened()
+    reader = opened(url)
     image = reader.read()
     end = time.monotonic_ns()
     reader.close()
@@ -116,8 +116,8 @@ def first(opened: Callable[[], Reader]) -> None:
     print(f"first {end - begin}", flush=True)
 
 
-def run(opened: Callable[[], Reader]) -> None:
-    reader = opened()
+def run(opened: Callable[[str], Reader], url: str) -> None:
+    reader = opened(url)
     seen: list[tuple[int, int, int]] = []
     while not select.select([STDIN], [], [], 0)[0]:
         image = reader.read()
@@ -132,7 +132,7 @@ def run(opened: Callable[[], Reader]) -> None:
     print("\n".join(lines), flush=True)
 
 
-def commands() -> str:
+def next_command() -> str:
     """The next line, "" at the end; unbuffered, so that ``run`` can wait for the one after it."""
     line = b""
     while not line.endswith(b"\n"):
@@ -144,14 +144,15 @@ def commands() -> str:
 
 
 def main() -> None:
-    kind, url, width, height, *rest = sys.argv[1:]
-    opened = opener(kind, url, int(width), int(height), rest[0] if rest else "")
+    kind, width, height, *rest = sys.argv[1:]
+    opened = opener(kind, int(width), int(height), rest[0] if rest else "")
     print("ready", flush=True)
-    while command := commands():
-        if command == "first":
-            first(opened)
-        elif command == "run":
-            run(opened)
+    while command := next_command():
+        what, _, url = command.partition(" ")
+        if what == "first":
+            first(opened, url)
+        elif what == "run":
+            run(opened, url)
 
 
 if __name__ == "__main__":

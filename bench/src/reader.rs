@@ -47,14 +47,14 @@ pub struct Reader {
 
 impl Reader {
     /// Starts the program and waits until it has imported what it needs. `python` has OpenCV and NumPy.
-    pub fn start(python: &Path, way: Way, url: &str, kind: Kind) -> Result<Reader, Error> {
+    pub fn start(python: &Path, way: Way, kind: Kind) -> Result<Reader, Error> {
         let (name, server) = match way {
             Way::Camherd(addr) => ("camherd", Some(format!("http://{addr}"))),
             Way::FfmpegOld => ("ffmpeg-old", None),
             Way::FfmpegTuned => ("ffmpeg-tuned", None),
             Way::Cv2 => ("cv2", None),
         };
-        let mut args = vec![name.to_owned(), url.to_owned(), kind.width.to_string(), kind.height.to_string()];
+        let mut args = vec![name.to_owned(), kind.width.to_string(), kind.height.to_string()];
         args.extend(server);
         let reader =
             Reader { script: Script::start(way.name(), python, "reader.py", args)?, who: way.name() };
@@ -63,8 +63,8 @@ impl Reader {
     }
 
     /// Opens, reads one frame and closes; nanoseconds from before opening to the array.
-    pub fn first(&mut self) -> Result<u64, Error> {
-        self.script.send("first")?;
+    pub fn first(&mut self, url: &str) -> Result<u64, Error> {
+        self.script.send(&format!("first {url}"))?;
         let line = self.script.line("first frame", FIRST)?;
         let number = line.strip_prefix("first ").and_then(|number| number.parse().ok());
         number.ok_or_else(|| protocol(self.who, format!("answered {line:?}")))
@@ -76,8 +76,8 @@ impl Reader {
     }
 
     /// Begins to read, without waiting for a first frame.
-    pub fn open(&mut self) -> Result<(), Error> {
-        self.script.send("run")
+    pub fn open(&mut self, url: &str) -> Result<(), Error> {
+        self.script.send(&format!("run {url}"))
     }
 
     /// Waits for the first frame after [`Reader::open`].

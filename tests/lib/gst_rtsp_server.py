@@ -69,10 +69,9 @@ class Pictures:
         due = time.monotonic()
         while not stopped.is_set():
             data = test_source.draw(width, height, self.sequence, time.time_ns() // 1_000_000)
-            self.sequence += 1
-            buffer = Gst.Buffer.new_wrapped(data)
-            if source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
-                return
+            # A source that has not started yet refuses pictures.
+            if source.emit("push-buffer", Gst.Buffer.new_wrapped(data)) == Gst.FlowReturn.OK:
+                self.sequence += 1
             due = max(due + interval, time.monotonic() - 1)
             stopped.wait(max(due - time.monotonic(), 0))
 

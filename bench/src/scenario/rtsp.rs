@@ -27,10 +27,11 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// Frames a second of all cameras but the idle ones.
 const FPS: u32 = 30;
 
-/// One camera of that size: main profile, [`FPS`], a keyframe each second. Its name is in its URL.
-fn camera(args: &Args, kind: Kind, name: &str) -> Result<RtspCameras, Error> {
+/// Cameras of that size: main profile, [`FPS`], a keyframe each second. Their names are in their URLs.
+fn cameras(args: &Args, kind: Kind, names: &[String]) -> Result<RtspCameras, Error> {
     let clip = clips::load(&args.cache, kind, Profile::Main, 1)?;
-    RtspCameras::start(&args.gst_python, &[Config { name: name.to_owned(), clip: &clip, fps: FPS }])
+    let config = |name: &String| Config { name: name.clone(), clip: &clip, fps: FPS };
+    RtspCameras::start(&args.gst_python, &names.iter().map(config).collect::<Vec<_>>())
 }
 
 /// Lets the server fetch the camera, as a reader's `VideoCapture(url)` does; its id.
@@ -60,13 +61,14 @@ fn wait_live(server: &Server, count: usize) -> Result<(), Error> {
     let end = clock::after(LIVE);
     loop {
         let streams = streams(server)?;
-        if streams.iter().filter(|stream| stream["state"] == "live").count() >= count {
+        let live = streams.iter().filter(|stream| stream["state"] == "live").count();
+        if live >= count {
             return Ok(());
         }
         if clock::now() > end {
-            let reason = streams.iter().find_map(|stream| stream["reason"].as_str()).unwrap_or_default();
-            let all = streams.len();
-            return Err(protocol("server", format!("{count} of {all} streams are not live ({reason})")));
+            let waiting = streams.iter().find(|stream| stream["state"] != "live");
+            let reason = waiting.and_then(|stream| stream["reason"].as_str()).unwrap_or_default();
+            return Err(protocol("server", format!("{live} of {count} streams are live ({reason})")));
         }
         std::thread::sleep(ASK);
     }
@@ -83,10 +85,10 @@ fn made(stream: &Value) -> Vec<&str> {
 fn readers(args: &Args, way: Way, url: &str, kind: Kind, count: usize) -> Result<Vec<Reader>, Error> {
     let mut readers = Vec::with_capacity(count);
     for _ in 0..count {
-        readers.push(Reader::start(&args.python, way, url, kind)?);
+        readers.push(Reader::start(&args.python, way, kind)?);
     }
     for reader in &mut readers {
-        reader.open()?;
+        reader.open(url)?;
     }
     for reader in &readers {
         reader.opened()?;

@@ -1,12 +1,13 @@
 //! How long `VideoCapture(url)` takes to its first frame.
 
-use super::{add as add_stream, camera, made, remove, streams, wait_live};
+use super::{add as add_stream, cameras, made, remove, streams, wait_live};
 use crate::args::Args;
 use crate::clips::GOP;
 use crate::error::{Error, protocol};
 use crate::frames::VGA;
 use crate::reader::{Reader, Way};
 use crate::report::Target;
+use crate::rtsp_camera::RtspCameras;
 use crate::scenario::Add;
 use crate::server::Server;
 use std::time::Duration;
@@ -19,22 +20,25 @@ const COLD_MS: f64 = 1200.0;
 const RUNNING_MS: f64 = 50.0;
 /// The keyframe interval, over which the moments of opening are spread.
 const INTERVAL: Duration = Duration::from_millis(1000 * GOP as u64 / super::FPS as u64);
-/// The camera's path.
-const NAME: &str = "camera";
+/// Read all the time by one program while others come.
+const SHARED: &str = "shared";
+/// Read by those who do not use camherd.
+const PEER: &str = "peer";
 
 /// Measures and adds the rows.
 pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
-    let cameras = camera(args, VGA, NAME)?;
-    let url = cameras.url(NAME);
-    let server = Server::start(&args.camherd)?;
     let tries = if args.is_quick() { TRIES.1 } else { TRIES.0 };
-    let mut program = Reader::start(&args.python, Way::Camherd(server.addr()), &url, VGA)?;
-    let shared = shared(args, &server, &url, &mut program, tries)?;
-    let fetched = fetched(&server, &url, &mut program, tries)?;
-    let cold = cold(&server, &url, &mut program, tries)?;
+    let names = (0..tries).flat_map(|n| [fetched_name(n), cold_name(n)]);
+    let names: Vec<String> = names.chain([SHARED.to_owned(), PEER.to_owned()]).collect();
+    let cameras = cameras(args, VGA, &names)?;
+    let server = Server::start(&args.camherd)?;
+    let mut program = Reader::start(&args.python, Way::Camherd(server.addr()), VGA)?;
+    let shared = shared(args, &server, &cameras, &mut program, tries)?;
+    let fetched = fetched(&server, &cameras, &mut program, tries)?;
+    let cold = openings(tries, |n| program.first(&cameras.url(&cold_name(n))))?;
     drop(server);
-    let mut peer = Reader::start(&args.python, Way::Cv2, &url, VGA)?;
-    let theirs = openings(tries, || peer.first())?;
+    let mut peer = Reader::start(&args.python, Way::Cv2, VGA)?;
+    let theirs = openings(tries, |_| peer.first(&cameras.url(PEER)))?;
     let cv2 = |of: fn(&[u64]) -> f64| Some((Way::Cv2.name(), of(&theirs)));
     let mut row = |what: &str, times: &[u64], target| {
         add(format!("first frame, {what}, worst of {tries}"), "ms", worst(times), cv2(worst), target);
@@ -46,58 +50,63 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// The server has it, and nobody reads it: another one for each try, so that no decoder still runs.
+fn fetched_name(n: u32) -> String {
+    format!("fetched-{n}")
+}
+
+/// The server has never heard of it: another one for each try.
+fn cold_name(n: u32) -> String {
+    format!("cold-{n}")
+}
+
 /// While another program reads the stream.
 fn shared(
     args: &Args,
     server: &Server,
-    url: &str,
+    cameras: &RtspCameras,
     program: &mut Reader,
     tries: u32,
 ) -> Result<Vec<u64>, Error> {
-    let mut other = Reader::start(&args.python, Way::Camherd(server.addr()), url, VGA)?;
-    other.open()?;
+    let url = cameras.url(SHARED);
+    let mut other = Reader::start(&args.python, Way::Camherd(server.addr()), VGA)?;
+    other.open(&url)?;
     other.opened()?;
-    let times = openings(tries, || program.first())?;
+    let times = openings(tries, |_| program.first(&url))?;
     other.stop()?;
+    remove(server, &add_stream(server, &url)?)?;
     Ok(times)
 }
 
-/// The server has the stream, and decodes nothing. A new stream each time, so that no decoder of an earlier reader
-/// still runs.
-fn fetched(server: &Server, url: &str, program: &mut Reader, tries: u32) -> Result<Vec<u64>, Error> {
+/// The server has the stream, and decodes nothing.
+fn fetched(
+    server: &Server,
+    cameras: &RtspCameras,
+    program: &mut Reader,
+    tries: u32,
+) -> Result<Vec<u64>, Error> {
     let mut times = Vec::new();
     for n in 0..tries {
-        remove(server, &add_stream(server, url)?)?;
-        add_stream(server, url)?;
+        let url = cameras.url(&fetched_name(n));
+        let id = add_stream(server, &url)?;
         wait_live(server, 1)?;
         // Up to a whole GOP is there to be decoded.
         std::thread::sleep(INTERVAL + INTERVAL * n / tries);
         if let Some(name) = streams(server)?.iter().flat_map(made).next() {
             return Err(protocol("server", format!("makes {name} although nobody reads")));
         }
-        times.push(program.first()?);
+        times.push(program.first(&url)?);
+        remove(server, &id)?;
     }
     Ok(times)
 }
 
-/// The server does not know the camera.
-fn cold(server: &Server, url: &str, program: &mut Reader, tries: u32) -> Result<Vec<u64>, Error> {
-    // For the same URL the id is the same, whether the stream is there already or not.
-    let forget = || remove(server, &add_stream(server, url)?);
-    forget()?;
-    openings(tries, || {
-        let time = program.first()?;
-        forget()?;
-        Ok(time)
-    })
-}
-
 /// Opens at moments that are spread over the keyframe interval.
-fn openings(tries: u32, mut first: impl FnMut() -> Result<u64, Error>) -> Result<Vec<u64>, Error> {
+fn openings(tries: u32, mut first: impl FnMut(u32) -> Result<u64, Error>) -> Result<Vec<u64>, Error> {
     let mut times = Vec::new();
     for n in 0..tries {
         std::thread::sleep(INTERVAL / 4 + INTERVAL * n / tries);
-        times.push(first()?);
+        times.push(first(n)?);
     }
     Ok(times)
 }

@@ -1,6 +1,6 @@
 //! From the last RTP packet of a picture to its pixels in an array of a Python program.
 
-use super::{WARM_UP, camera};
+use super::{WARM_UP, cameras};
 use crate::args::Args;
 use crate::clock;
 use crate::error::Error;
@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// Measures and adds the rows.
 pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     for (kind, limit) in [(VGA, 4.0), (HD, 8.0)] {
-        let cameras = camera(args, kind, NAME)?;
+        let cameras = cameras(args, kind, &[NAME.to_owned()])?;
         let server = Server::start(&args.camherd)?;
         let ours = Measured::of(args, &cameras, Way::Camherd(server.addr()), kind)?;
         drop(server);
@@ -61,8 +61,8 @@ struct Measured {
 
 impl Measured {
     fn of(args: &Args, cameras: &RtspCameras, way: Way, kind: Kind) -> Result<Measured, Error> {
-        let mut reader = Reader::start(&args.python, way, &cameras.url(NAME), kind)?;
-        reader.open()?;
+        let mut reader = Reader::start(&args.python, way, kind)?;
+        reader.open(&cameras.url(NAME))?;
         reader.opened()?;
         std::thread::sleep(WARM_UP);
         let from = clock::now();

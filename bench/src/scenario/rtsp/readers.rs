@@ -1,6 +1,6 @@
 //! What more readers of one camera cost.
 
-use super::{camera, readers};
+use super::{cameras, readers};
 use crate::args::Args;
 use crate::clock;
 use crate::error::Error;
@@ -21,7 +21,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 
 /// Measures and adds the rows.
 pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
-    let cameras = camera(args, VGA, NAME)?;
+    let cameras = cameras(args, VGA, &[NAME.to_owned()])?;
     let mut one = None;
     for count in COUNTS {
         let server = Server::start(&args.camherd)?;

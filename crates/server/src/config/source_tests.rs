@@ -66,9 +66,9 @@ fn entries_of_variables_and_flags_take_urls() {
 #[test]
 fn what_is_wrong_with_a_camera_is_said_without_its_url() {
     for text in [
-        format!("streams: {{door: 'ftp://admin:hunter2@cam/'}}"),
-        format!("streams: {{door: 'admin:hunter2@cam'}}"),
-        format!("streams: {{door: {{source: 'rtsps://admin:hunter2@cam/'}}}}"),
+        "streams: {door: 'ftp://admin:hunter2@cam/'}".to_owned(),
+        "streams: {door: 'admin:hunter2@cam'}".to_owned(),
+        "streams: {door: {source: 'rtsps://admin:hunter2@cam/'}}".to_owned(),
         format!("streams: {{door: {{size: '{URL}'}}}}"),
         format!("streams: {{door: {{on_demand: '{URL}'}}}}"),
         format!("streams: {{door: {{h264: {{bitrate: '{URL}'}}}}}}"),

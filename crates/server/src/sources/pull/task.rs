@@ -24,6 +24,9 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// finds it running.
 pub const ON_DEMAND_LINGER: Duration = Duration::from_secs(15);
 
+/// A camera that gives single pictures is silent when so many in a row did not come.
+const MISSED_SNAPSHOTS: u32 = 3;
+
 /// Shown while nobody watches a camera that is pulled on demand.
 const RESTING: &str = "nobody watches; it starts with the first viewer";
 
@@ -63,6 +66,11 @@ impl Task {
         shutdown: Shutdown,
     ) -> Task {
         let stream = publisher.stream().clone();
+        // Who asks for a picture a minute must not call the camera silent after ten seconds.
+        let stall_timeout = match spec.source.kind() {
+            Kind::Http => stall_timeout.max(spec.snapshot_interval * MISSED_SNAPSHOTS),
+            Kind::Rtsp => stall_timeout,
+        };
         let backoff = Backoff::new(RECONNECT, Random::unpredictable());
         Task { spec, stream, publisher, stall_timeout, shutdown, backoff }
     }
