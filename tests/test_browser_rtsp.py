@@ -30,6 +30,9 @@ CAMERAS: dict[str, dict[str, Any]] = {
     "mjpeg": {"size": (320, 240), "fps": FPS, "codec": "mjpeg"},
 }
 
+#: gst-rtsp-server answers PLAY and sends nothing once in a hundred times: the server connects anew after this.
+PATIENCE = ("--stall-timeout", "2s")
+
 #: Looks at the picture and at the age beside it, a number of times.
 LOOK_AGAIN = """
 (count) => new Promise((done) => {
@@ -60,8 +63,8 @@ def host_of(server: Server) -> str:
 
 
 def test_picture_comes_long_before_a_keyframe_does(serve, browser: Browser, camera: RtspServer) -> None:
-    server = serve("--streams", f"door={camera.url}")
-    server.wait_live("door")
+    server = serve(*PATIENCE, "--streams", f"door={camera.url}")
+    server.wait_live("door", 20)
     opened = time.monotonic()
     visit = browser.open(f"{server.http}/watch?stream=door")
     first = visit.picture()
@@ -91,8 +94,8 @@ def test_picture_comes_long_before_a_keyframe_does(serve, browser: Browser, came
 
 def test_player_tells_why_a_camera_is_away_and_shows_it_when_it_is_back(serve, browser: Browser) -> None:
     with RtspServer(**CAMERAS["high"]) as camera:
-        server = serve("--streams", f"door={camera.url}")
-        server.wait_live("door")
+        server = serve(*PATIENCE, "--streams", f"door={camera.url}")
+        server.wait_live("door", 20)
         visit = browser.open(f"{server.http}/watch?stream=door")
         last = visit.picture()
         visit.mark()
@@ -113,10 +116,10 @@ def test_player_tells_why_a_camera_is_away_and_shows_it_when_it_is_back(serve, b
 
 def test_overview_shows_video_without_decoding_it(serve, browser: Browser) -> None:
     with RtspServer(**CAMERAS["high"]) as camera:
-        server = serve("--streams", f"door={camera.url}")
+        server = serve(*PATIENCE, "--streams", f"door={camera.url}")
         with RunningCamera(server, "garden", fps=10):
             server.wait_live("garden")
-            server.wait_live("door")
+            server.wait_live("door", 20)
             visit = browser.open(f"{server.http}/")
             for name in ("door", "garden"):
                 first = visit.picture(tile=name)
@@ -131,8 +134,8 @@ def test_overview_shows_video_without_decoding_it(serve, browser: Browser) -> No
 
 def test_video_that_cannot_be_shown_is_no_camera_that_is_away(serve, browser: Browser) -> None:
     with RtspServer(codec="h265", size=(320, 240), fps=FPS, gop=FPS) as camera:
-        server = serve("--streams", f"door={camera.url}")
-        server.wait_live("door")
+        server = serve(*PATIENCE, "--streams", f"door={camera.url}")
+        server.wait_live("door", 20)
         visit = browser.open(f"{server.http}/watch?stream=door")
 
         def told() -> bool:
@@ -146,8 +149,8 @@ def test_video_that_cannot_be_shown_is_no_camera_that_is_away(serve, browser: Br
 
 def test_player_element_plays_on_a_page_of_another_origin(serve, browser: Browser) -> None:
     with RtspServer(**CAMERAS["high"]) as camera:
-        server = serve("--streams", f"door={camera.url}")
-        server.wait_live("door")
+        server = serve(*PATIENCE, "--streams", f"door={camera.url}")
+        server.wait_live("door", 20)
         with Website({"/": OTHER_PAGE.format(server=server.http)}) as site:
             visit = browser.open(site.url, hosts=[host_of(server)])
             first = visit.picture()
@@ -170,7 +173,8 @@ def submit(visit: Visit, label: str) -> None:
     visit.page.get_by_role("dialog").get_by_role("button", name=label).click()
 
 
-def test_cameras_are_added_and_removed_on_the_page(server: Server, browser: Browser) -> None:
+def test_cameras_are_added_and_removed_on_the_page(serve, browser: Browser) -> None:
+    server = serve(*PATIENCE)
     # Chromium itself writes refused requests on the console.
     visit = browser.open(f"{server.http}/", allow=[r"status of 400", r"status of 409"])
     dialog = visit.page.get_by_role("dialog")
@@ -213,7 +217,7 @@ def test_cameras_are_added_and_removed_on_the_page(server: Server, browser: Brow
 
 
 def test_a_signed_in_person_may_add_a_camera(serve, browser: Browser) -> None:
-    server = serve("--auth", "always")
+    server = serve(*PATIENCE, "--auth", "always")
     token = server.stdout.partition("/sign-in?token=")[2].split()[0]
     with RtspServer(**CAMERAS["high"]) as camera:
         visit = browser.open(f"{server.http}/sign-in?token={token}")
@@ -224,14 +228,15 @@ def test_a_signed_in_person_may_add_a_camera(serve, browser: Browser) -> None:
 
 def test_a_camera_on_demand_starts_when_its_page_is_opened(serve, browser: Browser) -> None:
     with RtspServer(**CAMERAS["high"]) as camera:
-        server = serve("--streams", f"door={camera.url},door.on_demand=true")
+        server = serve(*PATIENCE, "--streams", f"door={camera.url},door.on_demand=true")
         eventually(lambda: "nobody watches" in server.stream("door")["reason"], "it rests")
         visit = browser.open(f"{server.http}/watch?stream=door")
         assert visit.picture().size == (320, 240)
         eventually(lambda: "only while somebody watches" in visit.text("main"), "the page says so")
 
 
-def test_the_page_asks_for_a_camera_on_demand(server: Server, browser: Browser) -> None:
+def test_the_page_asks_for_a_camera_on_demand(serve, browser: Browser) -> None:
+    server = serve(*PATIENCE)
     with RtspServer(**CAMERAS["high"]) as camera:
         visit = browser.open(f"{server.http}/watch")
         open_form(visit, camera.url, "door")

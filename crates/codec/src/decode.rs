@@ -12,6 +12,9 @@ use camherd_media::time::MediaTime;
 /// (MinCR of 2) has 7 MB; the libraries count bytes in 32 bits and keep several access units.
 pub const MAX_ACCESS_UNIT: usize = 16 << 20;
 
+/// Most bytes of parameter sets without a picture that are kept for the next one: 16 of the usual maximum.
+const MAX_AHEAD: usize = 64 << 10;
+
 /// Largest picture, in macroblocks of 16x16 pixels: that of level 5.2 (ITU-T H.264 Table A-1), 4096x2304. A
 /// decoder keeps up to 18 pictures, which bounds its memory to 300 MB whatever a header says.
 pub const MAX_MACROBLOCKS: u32 = 36_864;
@@ -86,6 +89,8 @@ pub struct Decoder {
     backend: Box<dyn VideoDecoder>,
     backend_name: &'static str,
     codec: Codec,
+    /// Parameter sets that came in access units without slices, for the next one with.
+    ahead: Vec<u8>,
     /// Whether everything before the next keyframe is refused.
     awaiting_keyframe: bool,
 }
@@ -102,7 +107,7 @@ impl Decoder {
         ));
         let (backend, backend_name) =
             backend::first_working(backend::video_decoders(codec), |open| open(codec, order), none)?;
-        Ok(Decoder { backend, backend_name, codec, awaiting_keyframe: true })
+        Ok(Decoder { backend, backend_name, codec, ahead: Vec::new(), awaiting_keyframe: true })
     }
 
     /// Decodes one whole access unit in Annex B form, which is to be shown at `pts`. A keyframe must begin with
@@ -117,13 +122,23 @@ impl Decoder {
     /// keyframe is refused with [`Error::AwaitingKeyframe`]; there the decoder goes on by itself.
     pub fn decode(&mut self, access_unit: &[u8], pts: MediaTime) -> Result<Option<Decoded<'_>>, Error> {
         let contents = Contents::of(self.codec, access_unit);
-        if self.awaiting_keyframe && contents.has_slice && !contents.keyframe {
+        if !contents.has_slice {
+            if contents.parameter_sets && self.ahead.len() + access_unit.len() <= MAX_AHEAD {
+                self.ahead.extend_from_slice(access_unit);
+            }
+            return Ok(None);
+        }
+        if self.awaiting_keyframe && !contents.keyframe {
             return Err(Error::AwaitingKeyframe);
         }
+        let mut ahead = std::mem::take(&mut self.ahead);
         let result = if access_unit.len() > MAX_ACCESS_UNIT {
             Err(Error::TooLarge(access_unit.len()))
-        } else {
+        } else if ahead.is_empty() {
             self.backend.decode(access_unit, pts)
+        } else {
+            ahead.extend_from_slice(access_unit);
+            self.backend.decode(&ahead, pts)
         };
         match result {
             Ok(ready) => {
@@ -183,26 +198,30 @@ struct Contents {
     keyframe: bool,
     /// Whether there is a slice of a picture.
     has_slice: bool,
+    /// Whether there are parameter sets before it.
+    parameter_sets: bool,
 }
 
 impl Contents {
     fn of(codec: Codec, access_unit: &[u8]) -> Contents {
         let mut contents = Contents::default();
         for nal in nal_units(access_unit) {
-            let (slice, keyframe) = match codec {
+            let (slice, keyframe, parameter_set) = match codec {
                 Codec::H264 => {
                     let kind = NalKind::of(nal);
-                    (kind.is_some_and(NalKind::is_vcl), kind == Some(NalKind::IdrSlice))
+                    let parameter_set = matches!(kind, Some(NalKind::Sps | NalKind::Pps));
+                    (kind.is_some_and(NalKind::is_vcl), kind == Some(NalKind::IdrSlice), parameter_set)
                 }
-                // nal_unit_type below 32 is a slice, 16 to 21 one of a picture where decoding can begin
-                // (ITU-T H.265 Table 7-1).
+                // nal_unit_type below 32 is a slice, 16 to 21 one of a picture where decoding can begin, 32 to 34 a
+                // parameter set (ITU-T H.265 Table 7-1).
                 Codec::H265 => {
                     let kind = nal.first().map_or(u8::MAX, |header| header >> 1 & 0x3f);
-                    (kind < 32, (16..=21).contains(&kind))
+                    (kind < 32, (16..=21).contains(&kind), (32..=34).contains(&kind))
                 }
             };
             contents.has_slice |= slice;
             contents.keyframe |= keyframe;
+            contents.parameter_sets |= parameter_set;
             if slice {
                 // The other slices of the picture are of the same kind, and parameter sets come before.
                 break;

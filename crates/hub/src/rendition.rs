@@ -313,8 +313,10 @@ impl Rendition {
         lock(&self.inner).readers.count()
     }
 
-    pub(crate) fn held_bytes(&self) -> usize {
-        lock(&self.inner).ring.bytes()
+    /// Bytes and units that the ring holds.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let inner = lock(&self.inner);
+        (inner.ring.bytes(), inner.ring.len())
     }
 
     pub(crate) fn is_written(&self) -> bool {

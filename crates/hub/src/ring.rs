@@ -73,6 +73,10 @@ impl Ring {
         self.bytes
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.units.len()
+    }
+
     pub(crate) fn newest(&self) -> Option<&Unit> {
         self.units.back()
     }

@@ -103,6 +103,8 @@ pub struct RenditionInfo {
     pub readers: usize,
     /// Payload held by its ring, in bytes.
     pub held_bytes: usize,
+    /// Units held by its ring.
+    pub held_units: usize,
     /// Whether somebody writes it now.
     pub active: bool,
 }
@@ -266,7 +268,8 @@ impl Stream {
         let info = |key: &RenditionKey, rendition: &Rendition| RenditionInfo {
             key: key.clone(),
             readers: rendition.readers(),
-            held_bytes: rendition.held_bytes(),
+            held_bytes: rendition.held().0,
+            held_units: rendition.held().1,
             active: rendition.is_written(),
         };
         let source = info(&RenditionKey::SOURCE, &self.0.source);

@@ -52,7 +52,7 @@ pub(crate) trait H264Encoder: Send {
 
 /// Decodes the access units of one stream, with no concealment of errors.
 pub(crate) trait VideoDecoder: Send {
-    /// Decodes one access unit in Annex B form; gives whether [`VideoDecoder::picture`] has a picture now. An
+    /// Decodes one access unit in Annex B form, which has a slice; gives whether [`VideoDecoder::picture`] has a picture now. An
     /// error is the last thing before a `reset`.
     fn decode(&mut self, access_unit: &[u8], pts: MediaTime) -> Result<bool, decode::Error>;
     /// Takes the next of the pictures that are kept back for their order; gives whether there is one.

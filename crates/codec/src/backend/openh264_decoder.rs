@@ -135,7 +135,6 @@ struct Input {
     sps: Vec<u8>,
     /// What the last sequence parameter set says.
     facts: Option<Facts>,
-    has_slice: bool,
 }
 
 impl Input {
@@ -145,7 +144,6 @@ impl Input {
         self.data.clear();
         self.sps.clear();
         self.facts = None;
-        self.has_slice = false;
         for nal in nal_units(access_unit) {
             match NalKind::of(nal) {
                 Some(NalKind::Sps) => {
@@ -159,8 +157,7 @@ impl Input {
                     self.data.extend_from_slice(&nal);
                     continue;
                 }
-                Some(NalKind::Pps) => {}
-                Some(NalKind::Slice | NalKind::IdrSlice) => self.has_slice = true,
+                Some(NalKind::Pps | NalKind::Slice | NalKind::IdrSlice) => {}
                 Some(NalKind::PartitionA | NalKind::PartitionB | NalKind::PartitionC) => {
                     return Err(unsupported("data partitioning"));
                 }
@@ -259,20 +256,15 @@ impl VideoDecoder for Decoder {
     fn decode(&mut self, access_unit: &[u8], pts: MediaTime) -> Result<bool, Error> {
         self.current = Current::None;
         self.input.read(access_unit)?;
-        if self.input.data.is_empty() {
-            return Ok(false);
-        }
         if !self.input.sps.is_empty() && self.input.sps != self.sps {
             // An instance that goes from one size to another is the least tried path of the library.
             self.library = Library::new()?;
             self.sps.clone_from(&self.input.sps);
         }
         self.facts = self.input.facts.unwrap_or(self.facts);
-        let output = self.feed(pts)?;
-        if self.input.has_slice && output.is_none() {
+        let Some(output) = self.feed(pts)? else {
             return Err(Error::Corrupt("the access unit holds no whole picture".to_owned()));
-        }
-        let Some(output) = output else { return Ok(false) };
+        };
         let decoded = lend(&output, self.facts.colour)
             .ok_or_else(|| Error::Corrupt("OpenH264 gave planes that do not fit together".to_owned()))?;
         self.current = match &mut self.reorder {

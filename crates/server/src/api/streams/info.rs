@@ -142,6 +142,7 @@ pub fn frame_size(server: &Server, id: &str, name: &StreamName) -> Option<(u32, 
 
 fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
     let (state, stats, clock) = (stream.state(), stream.stats(), stream.clock());
+    let renditions = stream.renditions();
     let newest = stream.newest().map(|(unit, _)| unit);
     let made = [RenditionKey::SOURCE, PICTURE, H264, JPEG].map(|key| stream.newest_of(&key));
     let stamps: Vec<Stamps> = made.into_iter().flatten().map(|(unit, _)| unit.stamps).collect();
@@ -159,7 +160,7 @@ fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
         last_frame_time: stats
             .last_unit
             .map_or(rfc3339::NEVER.to_owned(), |at| rfc3339::format(clock.unix_micros(at))),
-        buffer_size: usize::from(newest.is_some()),
+        buffer_size: renditions.first().map_or(0, |source| source.held_units),
         name: stream.name().to_string(),
         source,
         shares: entry.and_then(|entry| entry.shares.as_ref()).map(ToString::to_string),
@@ -173,7 +174,7 @@ fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
         bitrate: stats.bitrate as u64,
         state: state.label(),
         reason: state.reason().to_owned(),
-        renditions: stream.renditions().into_iter().map(rendition_status).collect(),
+        renditions: renditions.into_iter().map(rendition_status).collect(),
         viewers: stats.viewers,
         dropped: stats.drops,
         last_error: stats.last_error,
