@@ -8,8 +8,9 @@ imported; from then on, commands come in as lines:
 
 ``first URL``: opens, reads one frame and closes; prints ``first NS``, nanoseconds from before opening to the array.
 ``run URL``: opens and reads until the next line; prints ``running`` at the first frame, and at the end ``frames N`` and N
-lines ``PICTURE ARRIVED RECEIVED``: the number that the bar code shows (-1: none that can be read), when the frame was
-in the array, and when camherd had its last packet (0: unknown), both CLOCK_MONOTONIC in nanoseconds.
+lines ``PICTURE ARRIVED RECEIVED DECODED PUBLISHED``: the number that the bar code shows (-1: none that can be read),
+when the frame was in the array, and when camherd had its last packet, had decoded it and had written it (0: unknown),
+all CLOCK_MONOTONIC in nanoseconds.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 
+UNKNOWN = (0, 0, 0)
 #: Edge of a cell of the bar code in pixels, its bits, and where their middles are: bench/src/frames.rs.
 CELL, BITS = 32, 7
 ROW, COLUMNS = CELL // 2, slice(CELL // 2, 2 * BITS * CELL, CELL)
@@ -34,8 +36,8 @@ class Reader(NamedTuple):
 
     #: The next frame, None when there is none any more.
     read: Callable[[], Optional[np.ndarray]]
-    #: When the server had the frame that was read last; 0 where there is no server.
-    received: Callable[[], int]
+    #: When the server had received, decoded and published the frame that was read last; 0 where there is no server.
+    times: Callable[[], tuple[int, int, int]]
     close: Callable[[], None]
 
 
@@ -55,14 +57,14 @@ def open_ffmpeg(url: str, width: int, height: int, options: list[str]) -> Reader
         process.wait()
         pipe.close()
 
-    return Reader(read, lambda: 0, close)
+    return Reader(read, lambda: UNKNOWN, close)
 
 
 def open_cv2(url: str) -> Reader:
     import cv2
 
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG)
-    return Reader(lambda: capture.read()[1], lambda: 0, capture.release)
+    return Reader(lambda: capture.read()[1], lambda: UNKNOWN, capture.release)
 
 
 def open_camherd(url: str, server: str) -> Reader:
@@ -72,11 +74,11 @@ def open_camherd(url: str, server: str) -> Reader:
     if capture.isOpened() and capture.transport != "shm":
         sys.exit(f"camherd.VideoCapture reads by {capture.transport!r} instead of from shared memory")
 
-    def received() -> int:
-        times = capture.frame_times
-        return times.received if times is not None else 0
+    def times() -> tuple[int, int, int]:
+        known = capture.frame_times
+        return (known.received, known.decoded, known.published) if known is not None else UNKNOWN
 
-    return Reader(lambda: capture.read()[1], received, capture.release)
+    return Reader(lambda: capture.read()[1], times, capture.release)
 
 
 def opener(kind: str, width: int, height: int, server: str) -> Callable[[str], Reader]:
@@ -118,13 +120,13 @@ def first(opened: Callable[[str], Reader], url: str) -> None:
 
 def run(opened: Callable[[str], Reader], url: str) -> None:
     reader = opened(url)
-    seen: list[tuple[int, int, int]] = []
+    seen: list[tuple[int, ...]] = []
     while not select.select([STDIN], [], [], 0)[0]:
         image = reader.read()
         arrived = time.monotonic_ns()
         if image is None:
             sys.exit(f"no frame after {len(seen)}")
-        seen.append((picture(image), arrived, reader.received()))
+        seen.append((picture(image), arrived, *reader.times()))
         if len(seen) == 1:
             print("running", flush=True)
     reader.close()

@@ -3,7 +3,7 @@
 use crate::error::{Error, protocol};
 use crate::frames::Kind;
 use crate::proc;
-use crate::rtsp_camera::Seen;
+use crate::rtsp_camera::{Seen, Times};
 use crate::script::Script;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -114,8 +114,10 @@ impl Reader {
 fn seen(line: &str) -> Option<Seen> {
     let mut words = line.split(' ');
     let picture: i64 = words.next()?.parse().ok()?;
-    let (arrived, received) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    Some(Seen { picture: u64::try_from(picture).ok(), arrived, received })
+    let mut next = || words.next()?.parse::<u64>().ok();
+    let (arrived, received, decoded, published) = (next()?, next()?, next()?, next()?);
+    let times = (received > 0).then_some(Times { received, decoded, published });
+    Some(Seen { picture: u64::try_from(picture).ok(), arrived, times })
 }
 
 #[cfg(test)]
@@ -124,9 +126,10 @@ mod tests {
 
     #[test]
     fn notes_are_read_and_others_refused() {
-        assert_eq!(seen("7 100 90"), Some(Seen { picture: Some(7), arrived: 100, received: 90 }));
-        assert_eq!(seen("-1 100 0"), Some(Seen { picture: None, arrived: 100, received: 0 }));
-        assert_eq!(seen("7 100"), None);
-        assert_eq!(seen("x 100 90"), None);
+        let times = Some(Times { received: 90, decoded: 93, published: 94 });
+        assert_eq!(seen("7 100 90 93 94"), Some(Seen { picture: Some(7), arrived: 100, times }));
+        assert_eq!(seen("-1 100 0 0 0"), Some(Seen { picture: None, arrived: 100, times: None }));
+        assert_eq!(seen("7 100 90"), None);
+        assert_eq!(seen("x 100 90 93 94"), None);
     }
 }

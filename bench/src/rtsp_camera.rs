@@ -82,8 +82,19 @@ pub struct Seen {
     pub picture: Option<u64>,
     /// When the frame was in the reader's array; nanoseconds.
     pub arrived: u64,
-    /// When camherd had its last packet; 0 where there is no camherd.
+    /// What camherd says of it, where there is camherd.
+    pub times: Option<Times>,
+}
+
+/// When a frame passed which point of camherd; `CLOCK_MONOTONIC` in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Its last packet was there.
     pub received: u64,
+    /// It left the decoder.
+    pub decoded: u64,
+    /// Readers could have it.
+    pub published: u64,
 }
 
 /// What became of the frames that a camera sent in a window of time.
@@ -91,8 +102,14 @@ pub struct Seen {
 pub struct Outcome {
     /// From the last packet's sending to the array, in nanoseconds.
     pub from_sent: Vec<u64>,
-    /// From its receipt by camherd to the array, in nanoseconds.
+    /// From its receipt by camherd to the array, and the parts of that, in nanoseconds.
     pub from_received: Vec<u64>,
+    /// From receipt to the decoded picture.
+    pub decoding: Vec<u64>,
+    /// From the decoded picture to the published frame.
+    pub publishing: Vec<u64>,
+    /// From the published frame to the array.
+    pub reading: Vec<u64>,
     /// Frames that the reader did not get.
     pub missing: u64,
 }
@@ -133,8 +150,11 @@ pub fn outcome(
             continue;
         };
         outcome.from_sent.push(seen.arrived - sent.at);
-        if seen.received > 0 {
-            outcome.from_received.push(seen.arrived.saturating_sub(seen.received));
+        if let Some(times) = seen.times {
+            outcome.from_received.push(seen.arrived.saturating_sub(times.received));
+            outcome.decoding.push(times.decoded.saturating_sub(times.received));
+            outcome.publishing.push(times.published.saturating_sub(times.decoded));
+            outcome.reading.push(seen.arrived.saturating_sub(times.published));
         }
     }
     Ok(outcome)
@@ -149,7 +169,7 @@ mod tests {
     }
 
     fn seen(picture: u64, arrived: u64) -> Seen {
-        Seen { picture: Some(picture), arrived, received: 0 }
+        Seen { picture: Some(picture), arrived, times: None }
     }
 
     #[test]
@@ -164,14 +184,16 @@ mod tests {
     #[test]
     fn times_of_the_server_are_taken_where_they_are_known() {
         let sent = sent(0..3);
-        let got = [Seen { received: 110, ..seen(1, 130) }, seen(2, 240)];
+        let times = Times { received: 110, decoded: 113, published: 118 };
+        let got = [Seen { times: Some(times), ..seen(1, 130) }, seen(2, 240)];
         let outcome = outcome("reader", &sent, &got, (0, 1000)).unwrap();
         assert_eq!((outcome.from_sent, outcome.from_received, outcome.missing), (vec![30, 40], vec![20], 1));
+        assert_eq!((outcome.decoding, outcome.publishing, outcome.reading), (vec![3], vec![5], vec![12]));
     }
 
     #[test]
     fn a_picture_that_nobody_sent_is_an_error() {
-        let got = [Seen { picture: None, arrived: 150, received: 0 }];
+        let got = [Seen { picture: None, arrived: 150, times: None }];
         let error = outcome("reader", &sent(0..3), &got, (100, 200)).unwrap_err();
         assert!(error.to_string().contains("reader: gave 1 pictures without"), "{error}");
         assert_eq!(outcome("reader", &sent(0..3), &got, (200, 300)).unwrap().missing, 1);

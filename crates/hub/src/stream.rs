@@ -13,6 +13,10 @@ use camherd_media::time::Monotonic;
 use camherd_media::unit::Unit;
 use std::collections::BTreeMap;
 
+/// Renditions that a stream remembers at most although nobody reads or writes them: their keys have sizes in them
+/// that viewers choose, so there is no end to them. A remembered one goes on numbering its units.
+const MAX_IDLE: usize = 32;
+
 /// Whether a stream has pictures, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamState {
@@ -214,6 +218,10 @@ impl Stream {
         // Same order of locks as in `set_state`: a rendition is born with the state that holds now.
         let state = lock(&self.0.state);
         let mut derived = lock(&self.0.derived);
+        if derived.len() >= MAX_IDLE && !derived.contains_key(key) {
+            // Handles are given out under this lock only: who is the last to have one is not used by anybody.
+            derived.retain(|_, rendition| Arc::strong_count(rendition) > 1);
+        }
         let limits = || self.0.derive.limits(key, self.0.limits);
         let make = || Arc::new(Rendition::new(limits(), state.clone()));
         let rendition = derived.entry(key.clone()).or_insert_with(make).clone();

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::frames::{HD, Kind, VGA};
 use crate::reader::{Reader, Way};
 use crate::report::Target;
-use crate::rtsp_camera::{Outcome, RtspCameras, outcome};
+use crate::rtsp_camera::{RtspCameras, outcome};
 use crate::scenario::{Add, ms};
 use crate::server::Server;
 use crate::stats::Sorted;
@@ -42,9 +42,15 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
             row("  the same", 50.0, peer, Target::NONE)?;
             row("  the same", 99.0, peer, Target::NONE)?;
         }
-        let received = |p| ms(&ours.from_received, p, "camherd");
-        add("  packet in to array, p50".into(), "ms", received(50.0)?, None, Target::limit(limit));
-        add("  packet in to array, p99".into(), "ms", received(99.0)?, None, Target::NONE);
+        let mut part = |what: &str, times: &Sorted, p: f64, target| -> Result<(), Error> {
+            add(format!("  {what}, p{p}"), "ms", ms(times, p, "camherd")?, None, target);
+            Ok(())
+        };
+        part("packet in to array", &ours.from_received, 50.0, Target::limit(limit))?;
+        part("packet in to array", &ours.from_received, 99.0, Target::NONE)?;
+        part("  of this: decoding", &ours.decoding, 50.0, Target::NONE)?;
+        part("  of this: converting to BGR in shared memory", &ours.publishing, 50.0, Target::NONE)?;
+        part("  of this: waking and copying in the program", &ours.reading, 50.0, Target::NONE)?;
         let figure = format!("  frames of {} that the program did not get", ours.sent());
         add(figure, "", ours.missing as f64, Some((cv2.way.name(), cv2.missing as f64)), Target::NONE);
     }
@@ -56,6 +62,9 @@ struct Measured {
     way: Way,
     from_sent: Sorted,
     from_received: Sorted,
+    decoding: Sorted,
+    publishing: Sorted,
+    reading: Sorted,
     missing: u64,
 }
 
@@ -71,10 +80,16 @@ impl Measured {
         // For the last frames of the measured time to arrive.
         std::thread::sleep(DRAIN);
         let seen = reader.stop()?;
-        let Outcome { from_sent, from_received, missing } =
-            outcome(way.name(), &cameras.sent(NAME)?, &seen, (from, to))?;
-        let (from_sent, from_received) = (Sorted::new(from_sent), Sorted::new(from_received));
-        Ok(Measured { way, from_sent, from_received, missing })
+        let outcome = outcome(way.name(), &cameras.sent(NAME)?, &seen, (from, to))?;
+        Ok(Measured {
+            way,
+            from_sent: Sorted::new(outcome.from_sent),
+            from_received: Sorted::new(outcome.from_received),
+            decoding: Sorted::new(outcome.decoding),
+            publishing: Sorted::new(outcome.publishing),
+            reading: Sorted::new(outcome.reading),
+            missing: outcome.missing,
+        })
     }
 
     /// Frames that the camera sent in the measured time.

@@ -119,6 +119,21 @@ fn a_viewer_sees_state_then_pictures_and_stays_through_a_reconnect() {
 }
 
 #[test]
+fn renditions_that_nobody_uses_are_not_remembered_without_end() {
+    let (hub, writers) = hub(1);
+    let stream = hub.get_or_create(&name("door")).unwrap();
+    let reader = stream.subscribe(&COPY, Start::Newest).unwrap();
+    let _writer = writers.try_recv().unwrap();
+    for number in 0..1000 {
+        assert!(stream.subscribe(&RenditionKey::new(format!("gray/{number}")), Start::Newest).is_err());
+    }
+    let left = stream.renditions();
+    assert!(left.len() < 40, "{} are left", left.len());
+    assert!(left.iter().any(|rendition| rendition.key == COPY && rendition.readers == 1));
+    drop(reader);
+}
+
+#[test]
 fn only_the_same_owner_takes_over_and_the_old_one_can_no_longer_write() {
     let (hub, _writers) = hub(4);
     let stream = hub.get_or_create(&name("door")).unwrap();

@@ -88,7 +88,7 @@ impl From<StoreError> for ApiError {
 impl From<SnapshotError> for ApiError {
     fn from(error: SnapshotError) -> ApiError {
         let status = match error {
-            SnapshotError::Offline { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            SnapshotError::Offline { .. } | SnapshotError::Unusable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             SnapshotError::NothingNewer { .. } => StatusCode::GATEWAY_TIMEOUT,
         };
         ApiError::new(status, error.to_string())

@@ -168,6 +168,9 @@ pub async fn socket(
     Query(query): Query<FrameQuery>,
     request: Request,
 ) -> Response {
+    if let Some(refusal) = watch::foreign_page(&server, &request) {
+        return refusal;
+    }
     let chosen = find(&server, &id).and_then(|(stream, own_size)| {
         let meta = query.meta.is_some_and(|meta| meta != 0);
         Ok((stream, Feed::Frames { form: query.form()?, size: query.size(own_size)?, meta }))

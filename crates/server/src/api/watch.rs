@@ -49,6 +49,9 @@ pub async fn ws_jpeg(server: Shared, Query(query): Query<ViewerQuery>, request: 
 }
 
 fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, request: Request) -> Response {
+    if let Some(refusal) = foreign_page(server, &request) {
+        return refusal;
+    }
     let asked = query.stream.as_deref().map(|id| streams::name_of(server, id));
     let stream = match pick(&server.hub, asked.as_deref(), server.config.default_stream.as_ref()) {
         Ok(stream) => Some(stream),
@@ -59,16 +62,20 @@ fn socket(server: &Arc<Server>, query: &ViewerQuery, feed: Feed, request: Reques
     serve(server, stream, feed, request)
 }
 
-/// A socket that carries `feed` of one stream.
+/// The answer to a page that may not use this server. It comes before all others, which tell what streams there
+/// are and how they do.
+pub fn foreign_page(server: &Server, request: &Request) -> Option<Response> {
+    let refusal = server.origins.check_viewer(request.headers()).err()?;
+    Some(ApiError::new(StatusCode::FORBIDDEN, refusal.to_string()).into_response())
+}
+
+/// A socket that carries `feed` of one stream, for who is no [`foreign_page`].
 pub fn socket_of(server: &Arc<Server>, stream: Stream, feed: Feed, request: Request) -> Response {
     serve(server, Some(stream), feed, request)
 }
 
 /// Serves a viewer; without a stream it waits for the default one.
 fn serve(server: &Arc<Server>, stream: Option<Stream>, feed: Feed, mut request: Request) -> Response {
-    if let Err(refusal) = server.origins.check_viewer(request.headers()) {
-        return ApiError::new(StatusCode::FORBIDDEN, refusal.to_string()).into_response();
-    }
     let seat = match server.viewers.enter() {
         Ok(seat) => seat,
         Err(error) => return refuse(request, close::TRY_LATER, error.into()),

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 /// How long a request waits for a picture before the answer is that there is none (204).
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// The newest picture, to every caller the same; with `after`, the first with a larger number than that.
+/// The newest picture, to every caller the same; with `after`, the first with a larger number than that, or
+/// any where the numbers have begun anew.
 /// Without one within [`LONGEST_WAIT`], 204.
 ///
 /// # Errors
@@ -40,7 +41,9 @@ async fn newest(
     after: Option<u64>,
 ) -> Result<(Unit, u64), DeriveError> {
     let mut input = open_frames(stream, form, size)?;
-    let is_wanted = |seq: u64| after.is_none_or(|after| seq > after);
+    // The first one is the newest that there is, so one below the caller's comes from another line of numbers: the
+    // server was restarted, or the stream made anew. Its caller must not wait until the numbers have caught up.
+    let is_wanted = |seq: u64| after != Some(seq);
     loop {
         match input.next().await {
             Event::Unit(mut delivery) => {

@@ -23,6 +23,14 @@ pub enum SnapshotError {
         /// Why.
         reason: String,
     },
+    /// No JPEG can be made of what comes.
+    #[error("stream {stream} has no picture to give: {reason}")]
+    Unusable {
+        /// The stream.
+        stream: String,
+        /// Why.
+        reason: String,
+    },
     /// The stream is live, but nothing newer came in time.
     #[error("stream {stream}: no newer picture within {LONGEST_WAIT:?}")]
     NothingNewer {
@@ -69,7 +77,10 @@ fn offline(stream: &Stream) -> SnapshotError {
 async fn wait(stream: &Stream, newer_than: i64) -> Result<(Unit, u64), SnapshotError> {
     // What a camera left behind when it went away is not news.
     let left_behind = if stream.state().is_live() { None } else { stream.newest().map(|(_, seq)| seq) };
-    let mut subscription = Input::open(stream, Want::Jpeg).map_err(|_| offline(stream))?;
+    let mut subscription = Input::open(stream, Want::Jpeg).map_err(|error| SnapshotError::Unusable {
+        stream: stream.name().to_string(),
+        reason: error.reason,
+    })?;
     loop {
         match subscription.next().await {
             Event::Unit(delivery) => {
@@ -79,7 +90,10 @@ async fn wait(stream: &Stream, newer_than: i64) -> Result<(Unit, u64), SnapshotE
                 }
             }
             Event::State(_) => {}
-            Event::Ended(_) => return Err(offline(stream)),
+            Event::Ended(reason) => {
+                let stream = stream.name().to_string();
+                return Err(SnapshotError::Unusable { stream, reason: reason.to_string() });
+            }
         }
     }
 }

@@ -269,10 +269,7 @@ impl Store {
     pub fn changed_elsewhere(&self) -> Result<bool, StoreError> {
         let mut inner = self.lock();
         let Some(connection) = self.existing(&mut inner)? else { return Ok(false) };
-        // https://www.sqlite.org/pragma.html#pragma_data_version: changes by other connections only.
-        let version: i64 = connection
-            .pragma_query_value(None, "data_version", |row| row.get(0))
-            .map_err(|source| self.query_error("read", source))?;
+        let version = data_version(connection).map_err(|source| self.query_error("read", source))?;
         Ok(inner.seen.replace(version) != Some(version))
     }
 
@@ -297,13 +294,20 @@ impl Store {
         &self,
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let mut inner = self.lock();
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         if inner.connection.is_none() {
-            create(&self.path).map_err(|source| StoreError::Create { path: self.path.clone(), source })?;
+            let made = create(&self.path);
+            let made = made.map_err(|source| StoreError::Create { path: self.path.clone(), source })?;
+            let connection = connect(&self.path)?;
+            if made {
+                // What this process begins is not news to it.
+                inner.seen = Some(data_version(&connection).map_err(|e| self.query_error("read", e))?);
+            }
+            inner.connection = Some(connection);
         }
-        let connection = match &mut inner.connection {
-            Some(connection) => connection,
-            empty => empty.insert(connect(&self.path)?),
+        let Some(connection) = &mut inner.connection else {
+            return Err(self.query_error("written", rusqlite::Error::InvalidQuery));
         };
         let changed = (|| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -327,15 +331,22 @@ impl Store {
     }
 }
 
-/// Makes an empty file that only its owner may read; one that is there already stays as it is.
-fn create(path: &Path) -> std::io::Result<()> {
+/// Changes when another connection changes the file, and only then
+/// (<https://www.sqlite.org/pragma.html#pragma_data_version>).
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "data_version", |row| row.get(0))
+}
+
+/// Makes an empty file that only its owner may read, and says so; one that is there already stays as it is.
+fn create(path: &Path) -> std::io::Result<bool> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

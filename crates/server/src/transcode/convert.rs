@@ -10,6 +10,7 @@ use camherd_codec::picture::Picture;
 use camherd_codec::scale::Scaler;
 use camherd_codec::{I420View, convert, jpeg};
 use camherd_hub::{Clock, Event, RenditionKey, Start, Stream, Subscription, Writer};
+use camherd_media::time::Monotonic;
 use camherd_media::unit::{Codec, Format, Packaging, PixelFormat, Unit};
 use std::sync::Arc;
 
@@ -82,6 +83,9 @@ struct Job {
     scaled: Picture,
     jpeg: jpeg::Encoder,
     format: Option<Arc<Format>>,
+    /// Raw pictures are for programs, which must not take one for new that a camera left behind when it went away,
+    /// an hour ago perhaps: what was received before this is not given out.
+    since: Option<Monotonic>,
 }
 
 impl Job {
@@ -89,7 +93,9 @@ impl Job {
         let jpeg = jpeg::Encoder::new(JPEG_QUALITY).map_err(|error| error.to_string())?;
         let (scaler, scaled) = (Scaler::new(), Picture::default());
         let clock = stream.clock();
-        Ok(Job { form, size, stream, clock, pool: Pool::default(), scaler, scaled, jpeg, format: None })
+        let since = (form != Form::Jpeg && !stream.state().is_live()).then(|| clock.now());
+        let (pool, format) = (Pool::default(), None);
+        Ok(Job { form, size, stream, clock, pool, scaler, scaled, jpeg, format, since })
     }
 
     /// Converts until nobody reads.
@@ -106,6 +112,9 @@ impl Job {
             match event {
                 Event::Unit(delivery) => {
                     for unit in waiting(delivery.unit, MAX_WAITING, &mut input, &self.stream) {
+                        if self.since.is_some_and(|since| unit.stamps.received < since) {
+                            continue;
+                        }
                         if writer.push(self.convert(&unit)?).is_err() {
                             return Ok(());
                         }

@@ -12,6 +12,11 @@ use camherd_media::time::MediaTime;
 use camherd_media::unit::{Codec, Colour, Format, Packaging, PixelFormat, Stamps, Unit};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a group that is held is run through before a picture of it is shown. A machine that is slower than the
+/// camera never comes to its end.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// Pictures that a decoder may hold back to put them in order (ITU-T H.264 A.3.1: MaxDpbFrames is 16 at
 /// most).
@@ -98,30 +103,21 @@ impl Job {
         }
     }
 
-    /// Decodes one unit and those that wait behind it; `Ok(false)` when nobody takes them any more.
+    /// Decodes one unit, or all that wait while nothing has been shown yet; `Ok(false)` when nobody takes them
+    /// any more. It comes back soon also when units come faster than they are decoded: whether anybody
+    /// still reads is looked at between two calls.
     fn take(&mut self, first: Delivery, input: &mut Subscription, writer: &Writer) -> Result<bool, String> {
-        let mut next = Some(first);
-        let mut newest = None;
-        while let Some(delivery) = next {
-            let decoded = self.decode(&delivery.unit)?;
-            next = input.try_next();
-            if self.catching_up {
-                newest = decoded.or(newest);
-                continue;
-            }
-            if let Some(unit) = decoded
-                && writer.push(unit).is_err()
-            {
-                return Ok(false);
-            }
+        let until = Instant::now() + CATCH_UP;
+        let mut newest = self.decode(&first.unit)?;
+        while self.catching_up
+            && Instant::now() < until
+            && let Some(delivery) = input.try_next()
+        {
+            newest = self.decode(&delivery.unit)?.or(newest);
         }
-        match newest {
-            Some(unit) => {
-                self.catching_up = false;
-                Ok(writer.push(unit).is_ok())
-            }
-            None => Ok(true),
-        }
+        let Some(unit) = newest else { return Ok(true) };
+        self.catching_up = false;
+        Ok(writer.push(unit).is_ok())
     }
 
     /// One access unit in, at most one picture out.

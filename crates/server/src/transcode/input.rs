@@ -97,7 +97,12 @@ impl Input {
 
     /// The next unit of the right codec if it is there already.
     pub fn try_next(&mut self) -> Option<Delivery> {
-        if self.bound == Bound::Undecided { None } else { self.subscription.try_next() }
+        match self.bound {
+            Bound::Undecided => None,
+            Bound::Derived => self.subscription.try_next(),
+            // After another codec nothing more comes: `next` ends at the unit behind it.
+            Bound::Source => self.subscription.try_next().filter(|delivery| self.serves(&delivery.unit)),
+        }
     }
 
     /// Asks for a keyframe.
@@ -227,6 +232,8 @@ mod tests {
         camera.push(unit(Codec::Jpeg)).unwrap();
         let mut input = Input::open(&stream, Want::Jpeg).unwrap();
         assert_eq!(next(&mut input).as_deref(), Some("jpeg"));
+        camera.push(unit(h264())).unwrap();
+        assert!(input.try_next().is_none(), "it is no JPEG");
         camera.push(unit(h264())).unwrap();
         assert_eq!(next(&mut input).as_deref(), Some("the camera now sends h264"));
     }

@@ -105,13 +105,13 @@ impl Deriver {
     }
 
     fn start(&self, stream: &Stream, key: &RenditionKey, writer: Writer) -> Result<(), String> {
-        let (name, now) = (stream.name(), Instant::now());
+        let (order, now) = (stream.order(), Instant::now());
         if *key == H264 {
-            let encoding = self.config.encoding(name);
-            return encode::start(stream, encoding, writer, self.encoders.enter(name, key, now)?);
+            let encoding = self.config.encoding(stream.name());
+            return encode::start(stream, encoding, writer, self.encoders.enter(order, key, now)?);
         }
         if *key == PICTURE {
-            return decode::start(stream, writer, self.decoders.enter(name, key, now)?);
+            return decode::start(stream, writer, self.decoders.enter(order, key, now)?);
         }
         if let Some(packager) = package::Packager::for_key(key) {
             return package::start(stream, packager, writer, &self.runtime).map_err(|error| error.reason);
@@ -121,7 +121,7 @@ impl Deriver {
             None => (key.as_str(), false),
         };
         let what = parse_frames(pictures).ok_or("no such rendition")?;
-        let place = self.decoders.enter(name, key, now)?;
+        let place = self.decoders.enter(order, key, now)?;
         match in_shared_memory {
             true => self.bus.start(stream, what, writer, place),
             false => convert::start(stream, key, what, writer, place),

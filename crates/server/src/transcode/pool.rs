@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Buffers kept for the next picture. More are in use than a ring holds only while slow readers send them.
 const MAX_SPARE: usize = 4;
 
+/// Bytes that they take at most: two pictures of 4K in BGR. Larger ones are rare, and fresh each time.
+const MAX_SPARE_BYTES: usize = 64 << 20;
+
 /// A pool of equal buffers. Clones are the same pool.
 #[derive(Clone, Default)]
 pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
@@ -55,7 +58,8 @@ impl AsRef<[u8]> for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let mut spare = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < MAX_SPARE {
+        let held: usize = spare.iter().map(Vec::len).sum();
+        if spare.len() < MAX_SPARE && held + self.data.len() <= MAX_SPARE_BYTES {
             spare.push(std::mem::take(&mut self.data));
         }
     }
@@ -87,5 +91,7 @@ mod tests {
         drop(many);
         assert_eq!(pool.0.lock().unwrap().len(), MAX_SPARE);
         assert_eq!(pool.take(20).data.len(), 20);
+        drop(pool.take(MAX_SPARE_BYTES + 1));
+        assert!(pool.0.lock().unwrap().iter().all(|spare| spare.len() <= 20), "it was given back");
     }
 }

@@ -1,7 +1,6 @@
 //! How many encoders or decoders may run, and which have just failed.
 
 use camherd_hub::RenditionKey;
-use camherd_media::ids::StreamName;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,13 +22,13 @@ struct Inner {
     running: usize,
     /// The latest failure of each rendition's worker; entries older than [`FAILED_PAUSE`] are dropped at the
     /// next visit, so there are as many as workers can fail in that time.
-    failed: HashMap<(StreamName, RenditionKey), (Instant, String)>,
+    failed: HashMap<(u64, RenditionKey), (Instant, String)>,
 }
 
 /// One worker's place, until it is dropped.
 pub(super) struct Place {
     room: Room,
-    of: (StreamName, RenditionKey),
+    of: (u64, RenditionKey),
 }
 
 impl Room {
@@ -38,14 +37,12 @@ impl Room {
         Room { what, limit, inner: Arc::default() }
     }
 
-    /// A place for who makes `key` of `stream`; the error says why there is none, for its viewers.
-    pub(super) fn enter(
-        &self,
-        stream: &StreamName,
-        key: &RenditionKey,
-        now: Instant,
-    ) -> Result<Place, String> {
-        let of = (stream.clone(), key.clone());
+    /// A place for who makes `key` of the stream with this number ([`Stream::order`]: one that was removed and
+    /// made anew under the same name is another); the error says why there is none, for its viewers.
+    ///
+    /// [`Stream::order`]: camherd_hub::Stream::order
+    pub(super) fn enter(&self, stream: u64, key: &RenditionKey, now: Instant) -> Result<Place, String> {
+        let of = (stream, key.clone());
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.failed.retain(|_, (when, _)| now.duration_since(*when) < FAILED_PAUSE);
         if let Some((_, reason)) = inner.failed.get(&of) {
@@ -81,21 +78,21 @@ mod tests {
     #[test]
     fn the_room_is_bounded_and_given_back() {
         let (room, now) = (Room::new("encoders", 1), Instant::now());
-        let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
-        let place = room.enter(&a, &H264, now).unwrap();
-        let full = room.enter(&b, &H264, now).err().unwrap();
+        let (a, b) = (0, 1);
+        let place = room.enter(a, &H264, now).unwrap();
+        let full = room.enter(b, &H264, now).err().unwrap();
         assert_eq!(full, "all 1 encoders are in use (limits.encoders)");
         drop(place);
-        assert!(room.enter(&b, &H264, now).is_ok());
+        assert!(room.enter(b, &H264, now).is_ok());
     }
 
     #[test]
     fn what_failed_is_not_tried_again_at_once() {
         let (room, now) = (Room::new("encoders", 4), Instant::now());
-        let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
-        room.enter(&a, &H264, now).unwrap().failed("too large", now);
-        assert_eq!(room.enter(&a, &H264, now + FAILED_PAUSE / 2).err().as_deref(), Some("too large"));
-        assert!(room.enter(&b, &H264, now).is_ok(), "another stream is not concerned");
-        assert!(room.enter(&a, &H264, now + FAILED_PAUSE).is_ok());
+        let (a, b) = (0, 1);
+        room.enter(a, &H264, now).unwrap().failed("too large", now);
+        assert_eq!(room.enter(a, &H264, now + FAILED_PAUSE / 2).err().as_deref(), Some("too large"));
+        assert!(room.enter(b, &H264, now).is_ok(), "another stream is not concerned");
+        assert!(room.enter(a, &H264, now + FAILED_PAUSE).is_ok());
     }
 }

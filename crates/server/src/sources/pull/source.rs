@@ -125,8 +125,31 @@ impl Source {
     }
 }
 
-/// Query parameters that hold secrets in the addresses of known cameras.
-const SECRET_PARAMETERS: [&str; 8] = ["password", "passwd", "pwd", "pass", "token", "auth", "key", "secret"];
+/// What the names of parameters with secrets contain in the addresses of known cameras: `password`, `passwd`,
+/// `loginpas`, `apikey`, `access_token` and so on.
+const SECRET_NAMES: [&str; 8] = ["pas", "pwd", "psw", "token", "auth", "key", "secret", "sign"];
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "pw" || SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
+/// A path with `***` for the secrets in it: recorders have addresses such as
+/// `rtsp://10.0.0.9/user=admin_password=abc_channel=1.sdp`. A password may hold whatever divides the parameters
+/// of some vendor, so all of the segment that follows goes with it.
+fn shown_path(path: &str) -> String {
+    let shown = |segment: &str| {
+        let mut begin = 0;
+        for (at, _) in segment.match_indices('=') {
+            if is_secret(&segment[begin..at]) {
+                return format!("{}***", &segment[..=at]);
+            }
+            begin = at + 1;
+        }
+        segment.to_owned()
+    };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/")
+}
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,10 +157,12 @@ impl fmt::Display for Source {
         if self.credentials().is_some() {
             let _ = url.set_username("***");
         }
-        let secret = |name: &str| SECRET_PARAMETERS.iter().any(|s| name.eq_ignore_ascii_case(s));
-        if self.url.query_pairs().any(|(name, _)| secret(&name)) {
+        if self.url.path().contains('=') {
+            url.set_path(&shown_path(self.url.path()));
+        }
+        if self.url.query_pairs().any(|(name, _)| is_secret(&name)) {
             let shown = self.url.query_pairs().map(|(name, value)| {
-                let value = if secret(&name) { "***".into() } else { value };
+                let value = if is_secret(&name) { "***".into() } else { value };
                 (name.into_owned(), value.into_owned())
             });
             let shown: Vec<_> = shown.collect();
@@ -167,6 +192,10 @@ mod tests {
             "rtsp://admin:s3cret@10.0.0.9:554/h264?channel=1",
             "rtsp://s3cret@10.0.0.9/",
             "http://10.0.0.9/video.cgi?user=me&pwd=s3cret&size=1",
+            "http://10.0.0.9/videostream.cgi?loginuse=me&loginpas=s3cret",
+            "http://10.0.0.9/x?access_token=s3cret",
+            "rtsp://10.0.0.9:554/user=admin_password=s3cret_channel=1_stream=0.sdp",
+            "rtsp://10.0.0.9/user=admin&password=an_s3cret=&channel=1/x",
         ] {
             let source = source(text);
             assert!(!format!("{source} {source:?}").contains("s3cret"), "{source}");
@@ -174,6 +203,8 @@ mod tests {
         }
         assert_eq!(source("rtsp://a:b@cam/x?y=1").to_string(), "rtsp://***@cam/x?y=1");
         assert_eq!(source("rtsp://cam/x#frag").to_string(), "rtsp://cam/x");
+        assert_eq!(source("rtsp://cam/ch=1/PASSWORD=a_b/x").to_string(), "rtsp://cam/ch=1/PASSWORD=***/x");
+        assert_eq!(source("rtsp://cam/a%20b/c=1").to_string(), "rtsp://cam/a%20b/c=1");
     }
 
     #[test]

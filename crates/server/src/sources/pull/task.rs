@@ -7,7 +7,9 @@ use crate::net::shutdown::Shutdown;
 use crate::random::Random;
 use crate::sources::{http, rtsp};
 use camherd_hub::{Busy, Owner, Publisher, Stream};
+use futures_util::FutureExt;
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -122,8 +124,14 @@ impl Task {
 
     async fn attempt(&mut self) -> Over {
         let mut feed = Feed::new(&mut self.publisher);
+        // A fault in what reads a camera's bytes must not be the end of that camera: what is used again of it is
+        // the publisher, which is whole between two units.
+        let pulled = AssertUnwindSafe(pull(&self.spec, &mut feed)).catch_unwind();
         tokio::select! {
-            error = pull(&self.spec, &mut feed) => Over::Failed(error.err().unwrap_or(PullError::Ended)),
+            over = pulled => Over::Failed(match over {
+                Ok(pulled) => pulled.err().unwrap_or(PullError::Ended),
+                Err(_) => PullError::Broken("an internal fault; see the server's log".to_owned()),
+            }),
             () = stall(&self.stream, self.stall_timeout) => Over::Stalled,
             () = unwatched(&self.stream), if self.spec.on_demand => Over::Unwatched,
         }

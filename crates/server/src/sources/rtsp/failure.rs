@@ -54,6 +54,8 @@ impl Failures {
         secrets.extend(bare.query().map(str::to_owned));
         let values = bare.query_pairs().map(|(_, value)| value.into_owned());
         secrets.extend(values.filter(|value| value.len() >= MIN_SECRET));
+        // Recorders take user name and password as parameters in the path.
+        secrets.extend(Some(bare.path()).filter(|path| path.contains('=')).map(str::to_owned));
         secrets.retain(|secret| !secret.is_empty());
         // A secret within another would leave the rest of the longer one.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
