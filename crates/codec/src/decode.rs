@@ -117,6 +117,9 @@ impl Decoder {
     /// put in order. A keyframe may change how many wait; call [`Decoder::flush`] before one with other parameter
     /// sets to have those that still do.
     ///
+    /// A damaged or incomplete H.264 access unit and a missing reference picture are noticed. Of H.265 libavcodec
+    /// tells neither: a caller that knows of a loss must leave the unit out and call [`Decoder::reset`].
+    ///
     /// # Errors
     /// After [`Error::TooLarge`], [`Error::Unsupported`] and [`Error::Corrupt`] everything up to the next
     /// keyframe is refused with [`Error::AwaitingKeyframe`]; there the decoder goes on by itself.
@@ -132,6 +135,10 @@ impl Decoder {
             return Err(Error::AwaitingKeyframe);
         }
         let mut ahead = std::mem::take(&mut self.ahead);
+        if contents.parameter_sets {
+            // The unit's own sets are all that it needs, and those before may be damaged.
+            ahead.clear();
+        }
         let result = if access_unit.len() > MAX_ACCESS_UNIT {
             Err(Error::TooLarge(access_unit.len()))
         } else if ahead.is_empty() {
@@ -175,6 +182,7 @@ impl Decoder {
     /// [`Error::Library`] when the decoder does not start again.
     pub fn reset(&mut self) -> Result<(), Error> {
         self.awaiting_keyframe = true;
+        self.ahead.clear();
         self.backend.reset()
     }
 

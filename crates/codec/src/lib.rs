@@ -1,5 +1,7 @@
-//! JPEG and H.264 codecs behind safe types: [`jpeg`] decodes and encodes pictures, [`h264`] encodes them,
-//! [`scale`] changes their size. [`picture::Picture`] is what all of them share: planar I420, 8 bits.
+//! JPEG and video codecs behind safe types: [`jpeg`] decodes and encodes pictures, [`h264`] encodes them,
+//! [`decode`] decodes H.264 (and H.265 with the feature `ffmpeg`), [`scale`] changes their size, [`convert`] makes
+//! BGR and gray of them. All share planar I420 with 8 bits: [`picture::Picture`] owns one, [`view::I420View`]
+//! borrows one.
 //!
 //! Everything here is synchronous, runs on the caller's thread and keeps its buffers between calls, so one
 //! codec per stream and thread is the intended use. No threads, no clocks and no files. The libraries sit in

@@ -309,3 +309,36 @@ fn the_colours_are_those_that_the_stream_states() {
         }
     }
 }
+
+#[cfg(feature = "ffmpeg")]
+#[test]
+fn h265_is_decoded_bit_by_bit_as_ffmpeg_in_the_order_of_display() {
+    for options in ["keyint=10:bframes=0:aud=1:log-level=none", "keyint=20:bframes=3:aud=1:log-level=none"] {
+        let source = "testsrc2=size=320x240:rate=25,noise=alls=12:allf=t,format=yuv420p";
+        let arguments = ["-v", "error", "-f", "lavfi", "-i", source, "-frames:v", "25", "-c:v", "libx265"];
+        let stream =
+            run("ffmpeg", &[&arguments[..], &["-x265-params", options, "-f", "hevc", "-"]].concat(), &[]);
+        let arguments =
+            ["-v", "error", "-f", "hevc", "-i", "-", "-fps_mode", "passthrough", "-f", "rawvideo", "-"];
+        let frames = run("ffmpeg", &arguments, &stream);
+        // The delimiter, NAL unit type 35, begins each access unit.
+        let mut units: Vec<Vec<u8>> = Vec::new();
+        for nal in nal_units(&stream) {
+            if nal[0] >> 1 == 35 {
+                units.push(Vec::new());
+            }
+            units.last_mut().unwrap().extend([&[0, 0, 0, 1], nal].concat());
+        }
+        let mut decoder = Decoder::new(Codec::H265, Order::Display).unwrap();
+        assert_eq!(decoder.decode(&units[1], MediaTime(1)).err(), Some(Error::AwaitingKeyframe));
+        let mut shown = Vec::new();
+        for unit in &units {
+            shown.extend(decoder.decode(unit, MediaTime(0)).unwrap().map(|decoded| packed(&decoded.picture)));
+        }
+        while let Some(decoded) = decoder.flush().unwrap() {
+            shown.push(packed(&decoded.picture));
+        }
+        assert_eq!(shown.len(), 25, "{options}");
+        assert!(shown.concat() == frames, "{options}: pictures differ");
+    }
+}

@@ -15,8 +15,7 @@ use std::time::Duration;
 
 /// The camera's path.
 const NAME: &str = "camera";
-/// The old server's command goes on behind by what it looked at in the beginning, and does so for ever: it needs no
-/// longer to settle than the others.
+/// For the last frames of the measured time to arrive.
 const DRAIN: Duration = Duration::from_millis(500);
 
 /// Measures and adds the rows.

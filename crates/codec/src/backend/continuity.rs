@@ -107,3 +107,58 @@ fn frame_num(nal: &[u8], count: u32) -> Option<u32> {
     bits.ue()?; // pic_parameter_set_id
     bits.u(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::bits::Writer;
+
+    const START: [u8; 4] = [0, 0, 0, 1];
+
+    /// A baseline sequence parameter set with four bits of `frame_num`.
+    fn sps(gaps: u32) -> Vec<u8> {
+        let mut writer = Writer::default();
+        // id, log2_max_frame_num_minus4, pic_order_cnt_type, max_num_ref_frames
+        [0, 0, 2, 1].into_iter().for_each(|value| writer.ue(value));
+        writer.bits(&[gaps, 1]);
+        let mut nal = [&START[..], &[0x67, 66, 0, 30]].concat();
+        writer.append_escaped(&mut nal);
+        nal
+    }
+
+    /// A slice of a picture with that number; `header` tells reference (0x61) from other (0x01).
+    fn slice(header: u8, number: u32) -> Vec<u8> {
+        let mut writer = Writer::default();
+        [0, 5, 0].into_iter().for_each(|value| writer.ue(value));
+        (0..4).rev().for_each(|bit| writer.bits(&[number >> bit & 1]));
+        writer.bits(&[1]);
+        let mut nal = [&START[..], &[header]].concat();
+        writer.append_escaped(&mut nal);
+        nal
+    }
+
+    fn after_keyframe(gaps: u32) -> Continuity {
+        let mut continuity = Continuity::default();
+        assert!(continuity.follows(&[sps(gaps), slice(0x65, 0)].concat()));
+        continuity
+    }
+
+    #[test]
+    fn numbers_that_count_on_and_wrap_follow() {
+        let mut continuity = after_keyframe(0);
+        assert!((1..40).all(|number| continuity.follows(&slice(0x61, number % 16))));
+        // Pictures that are no references count no further, and the second field has the number of the first.
+        for (header, number) in [(0x01, 8), (0x01, 8), (0x61, 8), (0x61, 8), (0x61, 9)] {
+            assert!(continuity.follows(&slice(header, number)), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_number_left_out_is_noticed_unless_gaps_are_allowed() {
+        for missing in [2, 5, 15] {
+            assert!(!after_keyframe(0).follows(&slice(0x61, missing)), "{missing}");
+            assert!(after_keyframe(1).follows(&slice(0x61, missing)), "{missing}");
+        }
+        assert!(!after_keyframe(0).follows(&[&START[..], &[0x61]].concat()), "a slice without a number");
+    }
+}

@@ -87,6 +87,14 @@ fn a_unit_without_slices_gives_nothing_and_parameter_sets_may_come_ahead() {
 }
 
 #[test]
+fn damaged_parameter_sets_ahead_cost_no_keyframe_that_has_its_own() {
+    let (units, _) = stream(64, 48, 1);
+    let mut decoder = decoder();
+    assert!(decoder.decode(&[0, 0, 0, 1, 0x67, 1, 2, 3], MediaTime(0)).unwrap().is_none());
+    assert!(decoder.decode(&units[0], MediaTime(0)).unwrap().is_some());
+}
+
+#[test]
 fn a_keyframe_without_parameter_sets_is_an_error() {
     let (units, _) = stream(64, 48, 1);
     let slice = nal_units(&units[0]).last().unwrap();
@@ -184,7 +192,7 @@ proptest! {
     fn no_bytes_break_the_decoder(units in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..4)) {
         thread_local!(static STREAM: Vec<Vec<u8>> = stream(64, 48, 1).0);
         STREAM.with(|good| {
-            let units: Vec<Vec<u8>> = units.iter().map(|bytes| [&[0, 0, 0, 1, 0x67][..], bytes].concat()).collect();
+            let units: Vec<Vec<u8>> = units.iter().map(|bytes| [&[0, 0, 0, 1, 0x67][..], bytes, &[0, 0, 0, 1, 0x65], bytes].concat()).collect();
             decode_any(&units, &good[0], Order::Decode);
         });
     }

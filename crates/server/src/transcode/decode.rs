@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// How long a group that is held is run through before a picture of it is shown. A machine that is slower than the
 /// camera never comes to its end.
-const CATCH_UP: Duration = Duration::from_secs(1);
+const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// Pictures that a decoder may hold back to put them in order (ITU-T H.264 A.3.1: MaxDpbFrames is 16 at
 /// most).
@@ -235,9 +235,10 @@ mod tests {
     use bytes::Bytes;
     use camherd_codec::h264;
     use camherd_codec::picture::Range;
+    use camherd_hub::{Derive, DeriveError, Hub, Owner, RingLimits};
     use camherd_media::time::Monotonic;
     use camherd_media::unit::H264Parameters;
-    use std::time::Duration;
+    use std::sync::Mutex;
 
     const SIDE: u32 = 64;
 
@@ -278,6 +279,21 @@ mod tests {
         Unit { payload, pts, dts: pts, keyframe, format: Arc::new(format), stamps }
     }
 
+    /// Keeps the writer of what is asked for.
+    #[derive(Default)]
+    struct Asked(Mutex<Option<Writer>>);
+
+    impl Derive for Asked {
+        fn derive(&self, _: &Stream, _: &RenditionKey, writer: Writer) -> Result<(), DeriveError> {
+            *self.0.lock().unwrap() = Some(writer);
+            Ok(())
+        }
+
+        fn limits(&self, _: &RenditionKey, limits: RingLimits) -> RingLimits {
+            limits
+        }
+    }
+
     fn job() -> Job {
         let hub = testing::hub(1);
         Job::new(hub.get_or_create(&"door".parse().unwrap()).unwrap())
@@ -300,6 +316,28 @@ mod tests {
             assert_eq!(shown.payload.len(), (SIDE * SIDE * 3 / 2) as usize);
             assert!(grey(&shown).abs_diff(40 + 10 * number) < 8, "{} at {number}", grey(&shown));
         }
+    }
+
+    #[test]
+    fn of_a_held_group_the_newest_is_shown_and_then_each_call_takes_one_unit() {
+        let asked = Arc::new(Asked::default());
+        let hub = Hub::new(RingLimits::default(), 1, asked.clone());
+        let stream = hub.get_or_create(&"door".parse().unwrap()).unwrap();
+        let _reader = stream.subscribe(&PICTURE, Start::Newest).unwrap();
+        let writer = asked.0.lock().unwrap().take().unwrap();
+        let mut input = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).unwrap();
+        let mut publisher = stream.publish(Owner(String::new()), String::new()).unwrap();
+        let (mut job, mut camera) = (Job::new(stream.clone()), Camera::new());
+        (0..4).for_each(|number| publisher.push(camera.unit(number == 0)).unwrap());
+        let first = input.try_next().unwrap();
+        assert!(job.take(first, &mut input, &writer).unwrap());
+        let (shown, number) = stream.newest_of(&PICTURE).unwrap();
+        assert_eq!((shown.pts, number), (MediaTime(3 * 33_000), 0), "of four, the newest");
+        (0..2).for_each(|_| publisher.push(camera.unit(false)).unwrap());
+        let next = input.try_next().unwrap();
+        assert!(job.take(next, &mut input, &writer).unwrap());
+        assert_eq!(stream.newest_of(&PICTURE).unwrap().1, 1);
+        assert!(input.try_next().is_some(), "whether anybody reads is looked at before the next");
     }
 
     #[test]

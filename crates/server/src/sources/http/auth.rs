@@ -62,7 +62,7 @@ impl Auth {
 fn unanswerable(error: &str) -> PullError {
     // What it says of them it quotes.
     if error.starts_with("invalid username") {
-        return PullError::Unauthorized("the user name has characters that it cannot be asked with".to_owned());
+        return PullError::Unauthorized("the user name has characters that cannot be sent".to_owned());
     }
     let error: String = error.chars().filter(|c| !c.is_control()).take(SHOWN_ERROR).collect();
     PullError::Unauthorized(format!("its way to ask for them is not understood: {error}"))
