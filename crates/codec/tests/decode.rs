@@ -130,8 +130,9 @@ fn b_frames_come_out_in_the_order_of_display_with_their_times() {
         // Where in the order of display each access unit belongs: ffmpeg's picture that is the same.
         let mut places = Vec::new();
         for (n, (_, picture)) in coded.iter().enumerate() {
-            let candidates =
-                made.frames.iter().enumerate().map(|(place, frame)| (different(frame, picture), place));
+            // No stream here moves a picture by more than its B-frames.
+            let near = made.frames.iter().enumerate().filter(|(place, _)| place.abs_diff(n) <= 6);
+            let candidates = near.map(|(place, frame)| (different(frame, picture), place));
             let (worst, place) = candidates.min().unwrap();
             assert!(worst as f64 <= share * picture.len() as f64, "{options}: {worst} samples of {n} differ");
             places.push(place);

@@ -36,12 +36,8 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
                 ours = ours.min(camherd(&once, kind, to)?);
                 theirs = theirs.min(ffmpeg(&once, &long, to)?);
             }
-            let scaled = match (kind.width, to.width) {
-                (from, to) if from == to => String::new(),
-                _ => format!(" to {}x{}", to.width, to.height),
-            };
-            let name = profile.name();
-            let figure = format!("CPU per frame, {name} {}x{} to BGR{scaled}", kind.width, kind.height);
+            let from = format!("{} {}x{}", profile.name(), kind.width, kind.height);
+            let figure = format!("CPU per frame, {from} to BGR {}x{}", to.width, to.height);
             add(figure, "ms", ours, Some(("ffmpeg, one thread", theirs)), Target::ratio(most));
         }
     }

@@ -29,7 +29,7 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
         let mut all = readers(args, way, &cameras.url(NAME), VGA, count)?;
         let used = measure(args, &cameras, &mut all, Some(&server))?;
         let target = if count == 16 { Target::ratio(1.3) } else { Target::NONE };
-        let figure = format!("server's CPU per 1000 frames, {count} Python readers");
+        let figure = format!("server's CPU per 1000 frames, Python readers: {count}");
         let peer = one.map(|cpu| ("1 reader", cpu));
         add(figure, "s", used.server, peer, target);
         add(format!("  frames missed, of {} each", used.frames), "", used.missing as f64, None, Target::NONE);
@@ -40,7 +40,13 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
             let peer = measure(args, &cameras, &mut theirs, None)?;
             let figure = format!("server and {count} readers together");
             let target = Target::ratio(0.4);
-            add(figure, "s", used.server + used.readers, Some(("as many cv2", peer.readers)), target);
+            add(
+                figure,
+                "s",
+                used.server + used.readers,
+                Some(("as many cv2.VideoCapture", peer.readers)),
+                target,
+            );
         }
     }
     Ok(())

@@ -192,7 +192,8 @@ proptest! {
     fn no_bytes_break_the_decoder(units in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..4)) {
         thread_local!(static STREAM: Vec<Vec<u8>> = stream(64, 48, 1).0);
         STREAM.with(|good| {
-            let units: Vec<Vec<u8>> = units.iter().map(|bytes| [&[0, 0, 0, 1, 0x67][..], bytes, &[0, 0, 0, 1, 0x65], bytes].concat()).collect();
+            let unit = |bytes: &Vec<u8>| [&[0, 0, 0, 1, 0x67][..], bytes, &[0, 0, 0, 1, 0x65], bytes].concat();
+            let units: Vec<Vec<u8>> = units.iter().map(unit).collect();
             decode_any(&units, &good[0], Order::Decode);
         });
     }
