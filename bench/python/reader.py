@@ -7,10 +7,10 @@ KIND: ``ffmpeg-old`` and ``ffmpeg-tuned`` (ffmpeg into a pipe), ``cv2`` (``cv2.V
 imported; from then on, commands come in as lines:
 
 ``first URL``: opens, reads one frame and closes; prints ``first NS``, nanoseconds from before opening to the array.
-``run URL``: opens and reads until the next line; prints ``running`` at the first frame, and at the end ``frames N`` and N
-lines ``PICTURE ARRIVED RECEIVED DECODED PUBLISHED``: the number that the bar code shows (-1: none that can be read),
-when the frame was in the array, and when camherd had its last packet, had decoded it and had written it (0: unknown),
-all CLOCK_MONOTONIC in nanoseconds.
+``run URL``: opens and reads until the next line; prints ``running`` at the first frame, and at the end ``frames N``
+and N lines ``PICTURE ARRIVED RECEIVED DECODED PUBLISHED``: the number that the bar code shows (-1: none that can be
+read), when the frame was in the array, and when camherd had its last packet, had decoded it and had written it (0:
+unknown), all CLOCK_MONOTONIC in nanoseconds.
 """
 
 from __future__ import annotations

@@ -29,10 +29,10 @@ impl Server {
     /// The same with a `camherd.yaml` of that text.
     pub fn start_with(binary: &Path, yaml: Option<&str>) -> Result<Server, Error> {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let binary = binary.canonicalize().doing(|| format!("find the server {}", binary.display()))?;
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let home = std::env::temp_dir().join(format!("camherd-bench-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&home).doing(|| format!("create {}", home.display()))?;
-        let binary = binary.canonicalize().doing(|| format!("find the server {}", binary.display()))?;
         if let Some(yaml) = yaml {
             let file = home.join("camherd.yaml");
             std::fs::write(&file, yaml).doing(|| format!("write {}", file.display()))?;
