@@ -3,6 +3,7 @@
 //! What is not here: what a connection is for (`sources`, `outputs`, `api`) and who may have one (`auth`).
 
 pub mod backoff;
+pub mod link;
 pub mod listener;
 pub mod server;
 pub mod shutdown;

@@ -1,5 +1,6 @@
 //! The accept loop: HTTP/1.1 connections to one router, bounded in number, drained at the end.
 
+use super::link::Link;
 use super::listener;
 use super::shutdown::{DRAIN, Shutdown};
 use axum::Router;
@@ -130,7 +131,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Link::new(stream)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
