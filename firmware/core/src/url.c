@@ -88,14 +88,14 @@ const char *ch_settings_set_url(ch_settings *settings, const char *url)
     return NULL;
 }
 
-void ch_settings_url(const ch_settings *settings, ch_text *url)
+void ch_settings_url(const ch_settings *settings, const char *host, uint16_t port, ch_text *url)
 {
-    bool v6 = strchr(settings->host, ':') != NULL;
+    bool v6 = strchr(host, ':') != NULL;
     ch_text_put(url, settings->tls ? "wss://" : "ws://");
     ch_text_put(url, v6 ? "[" : "");
-    ch_text_put(url, settings->host);
+    ch_text_put(url, host);
     ch_text_put(url, v6 ? "]:" : ":");
-    ch_text_u32(url, settings->port);
+    ch_text_u32(url, port);
     if (settings->path[0] != '\0') {
         ch_text_put(url, settings->path);
         return;

@@ -65,6 +65,7 @@ typedef struct ch_board {
     const char *model;    /* "AtomS3R-CAM" */
     const char *firmware; /* version */
     const char *reset;    /* why the device started: "power-on", "panic", ... */
+    uint32_t psram_size;  /* bytes, 0: none */
     bool needs_psram;     /* the camera cannot work without */
     bool has_led, has_update;
     bool trial;           /* first start of an update that is not confirmed yet */

@@ -26,7 +26,7 @@ typedef enum ch_command_kind {
     CH_CMD_WIFI_DISCONNECT,
     CH_CMD_WIFI_CLEAR,
     CH_CMD_STREAM_STATUS,
-    CH_CMD_STREAM_SET_HOST, /* words[0]; number: port, 0 keeps the one there is */
+    CH_CMD_STREAM_SET_HOST, /* words[0]; number: port, 0: the default */
     CH_CMD_STREAM_SET_PORT, /* number */
     CH_CMD_STREAM_SET_NAME, /* words[0] */
     CH_CMD_STREAM_SET_TOKEN,

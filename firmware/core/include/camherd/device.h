@@ -37,7 +37,7 @@ typedef enum ch_action_kind {
     CH_DO_WIFI_DISCONNECT,
     CH_DO_WIFI_SCAN,       /* number: most networks; answer CH_EV_SCAN_FOUND..., CH_EV_SCAN_DONE */
     CH_DO_DISCOVER,        /* look for _camherd._tcp by mDNS; answer CH_EV_FOUND or CH_EV_NOT_FOUND */
-    CH_DO_WS_OPEN,         /* url, token; answer CH_EV_WS_UP or CH_EV_WS_DOWN with the attempt */
+    CH_DO_WS_OPEN,         /* url, token; ends what was open; answer CH_EV_WS_UP or CH_EV_WS_DOWN with the attempt */
     CH_DO_WS_CLOSE,        /* end it now; no event is needed, late ones are ignored */
     CH_DO_WS_PING,
     CH_DO_WS_TEXT,         /* data, len: a text message; answer CH_EV_WS_SENT */
@@ -47,9 +47,9 @@ typedef enum ch_action_kind {
     CH_DO_RETURN,          /* handle: give the buffer back to the camera */
     CH_DO_TCPCAM_LISTEN,   /* number: port; answer CH_EV_TCPCAM_FAILED if it cannot be */
     CH_DO_TCPCAM_STOP,     /* stop listening */
-    CH_DO_TCPCAM_SEND,     /* client, data, len, more: answer ch_device_tcpcam_sent */
-    CH_DO_TCPCAM_CLOSE,    /* client: its number is free again */
-    CH_DO_UPDATE,          /* update: fetch, verify, write; answer CH_EV_UPDATE_... */
+    CH_DO_TCPCAM_SEND,     /* client, data, len, more; ch_device_tcpcam_sent once the socket took some, now or later */
+    CH_DO_TCPCAM_CLOSE,    /* client: close it, its number is free again, what it was given to send is void */
+    CH_DO_UPDATE,          /* update: fetch, verify, write, in the background; ends an earlier one; answer CH_EV_UPDATE_... */
     CH_DO_CONFIRM,         /* this image is good, do not roll back */
     CH_DO_REBOOT           /* rollback: first mark this image as bad */
 } ch_action_kind;
@@ -137,8 +137,9 @@ typedef struct ch_device {
     char found_host[CH_HOST_MAX + 1];
     uint16_t found_port;
     /* WebSocket */
+    bool ws_live;     /* up, as far as the parts have been told */
     uint32_t ws_attempt;
-    bool ws_busy, ws_busy_is_frame, hello_due, server_speaks;
+    bool ws_busy, hello_due;
     int ws_frame, ws_pending; /* numbers of frames, CH_NO_FRAME */
     uint32_t ws_len;
     ch_ms ws_began, ws_since;
@@ -150,9 +151,11 @@ typedef struct ch_device {
     bool camera_up, camera_sent; /* camera_sent: waits for the answer */
     bool camera_dump;
     ch_camera camera;            /* as set up last */
-    ch_ms camera_due, capture_due_since;
+    ch_ms camera_due;            /* camera_sent: until when; else not before */
+    ch_ms asked;                 /* since when a frame is asked for and has not come, CH_NEVER: none is */
     /* TCPCam */
     bool tcpcam_listening;
+    uint16_t tcpcam_port;        /* that is listened on */
     ch_ms tcpcam_retry;
     char tcpcam_reason[CH_REASON_MAX + 1];
     /* scan */
@@ -188,8 +191,8 @@ void ch_device_event(ch_device *device, ch_ms now, const ch_event *event);
  * CH_EV_CAMERA_ERROR if none could be taken. May make CH_DO_RETURN actions: carry them out before.
  */
 bool ch_device_wants_frame(ch_device *device, ch_ms now);
-/* A frame. It comes back as CH_DO_RETURN, maybe at once. */
-void ch_device_frame(ch_device *device, ch_ms now, const ch_frame *frame);
+/* A frame. It comes back as CH_DO_RETURN, maybe at once. False: not taken, the buffer is still the shell's. */
+bool ch_device_frame(ch_device *device, ch_ms now, const ch_frame *frame);
 
 /* TCPCam, see tcpcam.h. ch_device_tcpcam_open returns the client's number or -1: close it. */
 int ch_device_tcpcam_open(ch_device *device, ch_ms now);

@@ -82,7 +82,10 @@ const char *ch_check_pin(const char *pin);
  */
 const char *ch_settings_set_url(ch_settings *settings, const char *url);
 
-/* The address to connect to. The token is not in it: it goes into the header `Authorization: Bearer TOKEN`. */
-void ch_settings_url(const ch_settings *settings, ch_text *url);
+/*
+ * The address to connect to, at a host that was set or found. The token is not in it: it goes into the header
+ * `Authorization: Bearer TOKEN`.
+ */
+void ch_settings_url(const ch_settings *settings, const char *host, uint16_t port, ch_text *url);
 
 #endif

@@ -16,7 +16,6 @@ typedef struct ch_vitals {
     uint32_t heap;       /* free bytes of internal RAM */
     uint32_t heap_min;   /* lowest since start */
     uint32_t psram;      /* free bytes */
-    uint32_t psram_size; /* bytes */
 } ch_vitals;
 
 /* Totals since start, and sums of the interval that the next report covers. */
