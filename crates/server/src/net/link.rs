@@ -1,8 +1,9 @@
 //! A connection that keeps what waits in the kernel short.
 //!
 //! What the kernel has taken is on its way, however old it gets there. Left to itself it takes megabytes for a link that
-//! carries a hundred kilobytes a second, and a live picture is then ten seconds late. So the room of a connection's send
-//! buffer follows what goes through it: a quarter of a second's worth.
+//! carries a hundred kilobytes a second, and a live picture is then ten seconds late. So once a link is slower than what is
+//! sent, the room of its send buffer follows what goes through: a quarter of a second's worth. A link that has never
+//! been slow is left to the system's own tuning.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -24,8 +25,7 @@ const ROOMY: usize = 128 * 1024;
 /// Least room, bytes: below it every packet waits for the one before, and the link is not used.
 const LEAST: usize = 16 * 1024;
 
-/// Above this the system's own tuning stays: the buffers that a program may ask for end at about this size
-/// (`net.core.wmem_max`), and who takes so much has a fast link.
+/// Most room, bytes: the buffers that a program may ask for end at about this size (`net.core.wmem_max`).
 const MOST: usize = 192 * 1024;
 
 /// A new size is set when it is so much another than the last one, as a fraction.
@@ -55,13 +55,13 @@ impl Meter {
         }
         let rate = self.bytes as f64 / elapsed.as_secs_f64();
         let room = (rate * MOST_DELAY.as_secs_f64()) as usize;
-        let room = room.max(if self.blocked { LEAST } else { ROOMY });
+        let blocked = self.blocked;
         (self.since, self.bytes, self.blocked) = (now, 0, false);
         // Once it has been set the system tunes no more, so it follows upwards as well.
-        if room > MOST && self.size.is_none() {
+        if self.size.is_none() && (!blocked || room > MOST) {
             return None;
         }
-        let room = room.min(MOST);
+        let room = room.clamp(if blocked { LEAST } else { ROOMY }, MOST);
         let near = |size: usize| size * STEP.1 < room * STEP.0 && room * STEP.1 < size * STEP.0;
         if self.size.is_some_and(near) {
             return None;
@@ -153,10 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_blocks_gets_a_quarter_of_a_second_and_one_that_does_not_has_room() {
+    fn a_link_that_is_slow_gets_a_quarter_of_a_second_and_room_again_once_it_is_not() {
         let start = Instant::now();
         let mut meter = Meter::new(start);
-        assert_eq!(sizes(&mut meter, start, 2.0, 750_000, false), [187_500]);
+        assert_eq!(sizes(&mut meter, start, 2.0, 750_000, false), [0; 0], "it was never slow");
         let start = start + Duration::from_secs(2);
         assert_eq!(sizes(&mut meter, start, 2.0, 200_000, true), [50_000], "the link became slow");
         let start = start + Duration::from_secs(2);
@@ -173,7 +173,7 @@ mod tests {
         let start = start + Duration::from_secs(3);
         assert_eq!(sizes(&mut meter, start, 2.0, 400_000, true), [100_000]);
         let start = start + Duration::from_secs(2);
-        assert_eq!(sizes(&mut meter, start, 2.0, 30_000_000, false), [MOST]);
+        assert_eq!(sizes(&mut meter, start, 2.0, 30_000_000, true), [MOST]);
     }
 
     #[test]

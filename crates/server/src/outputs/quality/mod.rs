@@ -9,7 +9,7 @@ mod pressure;
 use crate::transcode::{Input, Ladder, Quality};
 use camherd_hub::{Delivery, DeriveError, Event, Stream, ViewerGuard};
 use camherd_media::time::{MediaTime, Monotonic};
-use camherd_media::unit::Stamps;
+use camherd_media::unit::{Codec, Stamps};
 use pressure::{Pressure, Verdict};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -18,6 +18,9 @@ use std::time::Duration;
 /// A picture that waited for so long is not sent any more: what comes next is the newest keyframe. With what the
 /// kernel holds (a quarter of a second) and the way through a slow link, a viewer stays within a second.
 const TOO_LATE: Duration = Duration::from_millis(600);
+
+/// The same for pictures that stand alone: the next one is the newest, so that skipping costs nothing but what is late.
+const TOO_LATE_ALONE: Duration = Duration::from_millis(300);
 
 /// Another quality that gives no picture in this time is not to be had: an encoder starts within a tenth of it, and a
 /// camera sends a keyframe.
@@ -243,7 +246,9 @@ impl Follower {
             self.follow(verdict, now);
         }
         delivery.missed += self.skipped;
-        if self.hurries && self.pressure.is_settled() && lag > TOO_LATE {
+        let alone = delivery.unit.format.codec == Codec::Jpeg;
+        let too_late = if alone { TOO_LATE_ALONE } else { TOO_LATE };
+        if self.hurries && self.pressure.is_settled() && lag > too_late {
             self.skipped = delivery.missed + 1;
             self.shown.input.skip();
             return None;

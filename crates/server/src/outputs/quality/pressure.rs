@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// A picture that waited for longer than this waited for the link: a scheduler's hiccup is shorter, and the hub lets
 /// a reader be late by half a second before it skips.
-const LATE: Duration = Duration::from_millis(250);
+const LATE: Duration = Duration::from_millis(200);
 
 /// A viewer that joins is given what is held since the last keyframe, which is old. Once it is so close to the newest
 /// picture it is judged.
@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(2);
 const WINDOW: Duration = Duration::from_millis(1200);
 
 /// A link must be late for so long, or it only had a hiccup.
-const LASTING: Duration = Duration::from_millis(500);
+const LASTING: Duration = Duration::from_millis(400);
 
 /// A better quality is tried after so long without a late picture.
 const HOLD: Duration = Duration::from_secs(5);
@@ -178,7 +178,7 @@ mod tests {
             let (mut pressure, mut now) = settled();
             let (after, verdict) = run(&mut pressure, &mut now, 5.0, lag, missed).unwrap();
             assert_eq!(verdict, Verdict::Worse);
-            assert!((0.5..1.5).contains(&after), "{after}");
+            assert!((0.4..1.2).contains(&after), "{after}");
         }
     }
 
