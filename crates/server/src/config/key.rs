@@ -2,7 +2,8 @@
 //! of the reference.
 
 use super::value::{self, Problem};
-use super::{Config, Source, streams};
+use super::{Config, Source, push_streams, streams};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -121,6 +122,8 @@ const MAX_PEERS: usize = 65_536;
 const MAX_STREAMS: usize = 16_384;
 /// Most addresses to listen on; each is a socket and a task.
 const MAX_LISTENERS: usize = 64;
+/// Most clients of the TCPCam server: what such a camera's clients are, a household, and some.
+const MAX_TCPCAM_CLIENTS: usize = 1024;
 
 /// Every key of the configuration.
 pub static KEYS: &[Key<Config>] = &[
@@ -302,6 +305,81 @@ pub static KEYS: &[Key<Config>] = &[
         },
     },
     Key {
+        path: "tcp_push.listen",
+        default: "127.0.0.1:12345",
+        list: true,
+        expected: "IP:PORT such as 127.0.0.1:12345 or 0.0.0.0:12345, a list of them, or `off`",
+        doc: "Addresses for cameras that push over plain TCP. `ingest` says who may: this protocol has no token.",
+        set: |config, input| {
+            config.tcp_push.listen = addresses_or_off(input)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "tcp_push.max_streams",
+        default: "256",
+        list: false,
+        expected: "a whole number from 1 to 16384",
+        doc: "Most stream numbers that are pushed at a time; each may have two connections, one a quality.",
+        set: |config, input| {
+            config.tcp_push.max_streams = input.parse(|text| value::count(text, 1, MAX_STREAMS))?;
+            Ok(())
+        },
+    },
+    Key {
+        path: push_streams::PATH,
+        default: "{}",
+        list: true,
+        expected: "in the file a table of names by number; elsewhere NUMBER=NAME, separated by commas",
+        doc: "The streams of the numbers that cameras push. Number 7 is `stream7` unless it has a name here.",
+        set: push_streams::set,
+    },
+    Key {
+        path: "tcpcam_server.listen",
+        default: "off",
+        list: true,
+        expected: "IP:PORT such as 127.0.0.1:3333 or 0.0.0.0:3333, a list of them, or `off`",
+        doc: "Addresses where clients of a TCPCam get a stream. Needs `tcpcam_server.pin` and `tcpcam_server.stream`.",
+        set: |config, input| {
+            config.tcpcam_server.listen = addresses_or_off(input)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "tcpcam_server.pin",
+        default: "",
+        list: false,
+        expected: "4 to 16 digits",
+        doc: "What clients of the TCPCam server must send. It goes over the network as it is.",
+        set: |config, input| {
+            config.tcpcam_server.pin = Some(input.parse(value::pin)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "tcpcam_server.stream",
+        default: "",
+        list: false,
+        expected: "a stream name",
+        doc: "The stream that clients of the TCPCam server get.",
+        set: |config, input| {
+            config.tcpcam_server.stream = Some(input.parse(streams::name)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "tcpcam_server.max_clients",
+        default: "8",
+        list: false,
+        expected: "a whole number from 1 to 1024",
+        doc: "Most clients of the TCPCam server at a time.",
+        set: |config, input| {
+            config.tcpcam_server.max_clients =
+                input.parse(|text| value::count(text, 1, MAX_TCPCAM_CLIENTS))?;
+            Ok(())
+        },
+    },
+    Key {
         path: "stall_timeout",
         default: "10s",
         list: false,
@@ -342,6 +420,19 @@ pub(super) fn idr_period(text: &str) -> Result<Duration, Problem> {
 }
 
 fn set_listen(config: &mut Config, input: &Input) -> Result<(), Invalid> {
+    config.http.listen = addresses(input)?;
+    Ok(())
+}
+
+/// Addresses, or `off` for none.
+fn addresses_or_off(input: &Input) -> Result<Vec<SocketAddr>, Invalid> {
+    if input.entries().map(|(text, _)| text).eq(["off"]) {
+        return Ok(Vec::new());
+    }
+    addresses(input)
+}
+
+fn addresses(input: &Input) -> Result<Vec<SocketAddr>, Invalid> {
     let listen = input.parse_all(value::address)?;
     if listen.is_empty() {
         return Err(input.invalid("it is empty"));
@@ -355,6 +446,5 @@ fn set_listen(config: &mut Config, input: &Input) -> Result<(), Invalid> {
             return Err(input.invalid(format!("{address} is there twice")));
         }
     }
-    config.http.listen = listen;
-    Ok(())
+    Ok(listen)
 }

@@ -2,6 +2,7 @@
 //!
 //! What is not here: what a connection is for (`sources`, `outputs`, `api`) and who may have one (`auth`).
 
+pub mod accept;
 pub mod backoff;
 pub mod listener;
 pub mod server;
