@@ -4,6 +4,7 @@
 
 pub mod accept;
 pub mod backoff;
+pub mod dial;
 pub mod listener;
 pub mod server;
 pub mod shutdown;

@@ -13,5 +13,6 @@ pub mod pull;
 pub mod refusals;
 pub mod rtsp;
 pub mod tcp_push;
+pub mod tcpcam;
 pub mod telemetry;
 pub mod websocket;
