@@ -21,7 +21,7 @@ use crate::sources::refusals::Refusals;
 use crate::sources::tcp_push::TcpPush;
 use crate::sources::telemetry::Telemetry;
 use crate::store::{Store, StoreError};
-use crate::transcode::{Deriver, clean_up_bus};
+use crate::transcode::{Deriver, Ladder, clean_up_bus};
 use camherd_hub::{Full, Hub, RingLimits};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -122,6 +122,7 @@ impl App {
             origins,
             ingest: IngestPolicy::new(&config),
             auth: Authenticator::new(policy, store)?,
+            ladder: Arc::new(Ladder::new(config.clone(), Handle::current())),
             viewers: Viewers::new(config.limits.viewers),
             cameras,
             admission: Mutex::default(),

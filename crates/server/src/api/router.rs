@@ -79,6 +79,7 @@ fn protected() -> Router<Arc<Server>> {
         .route("/ws/jpeg", get(watch::ws_jpeg))
         .route("/ws/{id}", get(frames::socket))
         .route("/streams/{name}/{what}", get(watch::stream_file))
+        .route("/stream{number}", get(watch::numbered))
         .route("/stream.ts", default("ts"))
         .route("/stream.mp4", default("stream.mp4"))
         .route("/stream.mjpeg", default("mjpeg"))

@@ -9,6 +9,7 @@ use crate::sources::connected::Cameras;
 use crate::sources::pull::Pulls;
 use crate::sources::refusals::Refusals;
 use crate::sources::telemetry::Telemetry;
+use crate::transcode::Ladder;
 use camherd_hub::Hub;
 use std::sync::{Arc, Mutex};
 
@@ -30,6 +31,8 @@ pub struct Server {
     pub origins: OriginPolicy,
     /// Which cameras may publish.
     pub ingest: IngestPolicy,
+    /// The qualities of streams.
+    pub ladder: Arc<Ladder>,
     /// Who watches.
     pub viewers: Arc<Viewers>,
     /// How many camera connections there are.

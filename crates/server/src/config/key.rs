@@ -228,6 +228,83 @@ pub static KEYS: &[Key<Config>] = &[
         },
     },
     Key {
+        path: "quality.adapt",
+        default: "true",
+        list: false,
+        expected: "`true` or `false`",
+        doc: "Whether a viewer whose link is too slow is served a lower quality by itself, and the better one again once the link keeps up.",
+        set: |config, input| {
+            config.quality.adapt = input.parse(value::truth)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "quality.medium.height",
+        default: "480",
+        list: false,
+        expected: "a whole number from 16 to 8192, or `off`",
+        doc: "Height in pixels of the quality below the camera's own. Made only while somebody watches it, and only of larger pictures.",
+        set: |config, input| {
+            config.quality.medium.height = input.parse(value::height)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "quality.medium.fps",
+        default: "camera",
+        list: false,
+        expected: "a number from 1 to 120, or `camera`",
+        doc: "Most frames per second of the medium quality.",
+        set: |config, input| {
+            config.quality.medium.fps = input.parse(value::frame_rate)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "quality.medium.bitrate",
+        default: "auto",
+        list: false,
+        expected: "`auto`, or 50k to 50M bit/s such as 1500k or 2M",
+        doc: "Bitrate of H.264 in the medium quality.",
+        set: |config, input| {
+            config.quality.medium.bitrate = input.parse(value::bitrate)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "quality.low.height",
+        default: "240",
+        list: false,
+        expected: "a whole number from 16 to 8192, or `off`",
+        doc: "Height in pixels of the lowest quality.",
+        set: |config, input| {
+            config.quality.low.height = input.parse(value::height)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "quality.low.fps",
+        default: "15",
+        list: false,
+        expected: "a number from 1 to 120, or `camera`",
+        doc: "Most frames per second of the lowest quality.",
+        set: |config, input| {
+            config.quality.low.fps = input.parse(value::frame_rate)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "quality.low.bitrate",
+        default: "auto",
+        list: false,
+        expected: "`auto`, or 50k to 50M bit/s such as 1500k or 2M",
+        doc: "Bitrate of H.264 in the lowest quality.",
+        set: |config, input| {
+            config.quality.low.bitrate = input.parse(value::bitrate)?;
+            Ok(())
+        },
+    },
+    Key {
         path: "limits.streams",
         default: "256",
         list: false,

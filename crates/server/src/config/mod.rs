@@ -60,7 +60,7 @@ pub const OLD_PORT: u16 = 8091;
 pub const PUSH_PORT: u16 = 12345;
 
 /// All settings, checked and with defaults filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The HTTP and WebSocket server.
     pub http: Http,
@@ -74,6 +74,8 @@ pub struct Config {
     pub state: PathBuf,
     /// H.264 encoding where a stream does not say otherwise.
     pub h264: H264,
+    /// Lower qualities, for viewers whose link is slow.
+    pub quality: Quality,
     /// Upper bounds of the whole server.
     pub limits: Limits,
     /// Raw pictures through shared memory.
@@ -108,6 +110,28 @@ pub struct H264 {
     pub bitrate: Bitrate,
     /// Longest time between two IDR pictures.
     pub idr_period: Duration,
+}
+
+/// Lower qualities (`quality.*`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quality {
+    /// Whether a viewer whose link is too slow is served a lower one by itself.
+    pub adapt: bool,
+    /// The one below the camera's own.
+    pub medium: Level,
+    /// The lowest.
+    pub low: Level,
+}
+
+/// What camherd makes of a camera for a lower quality (`quality.medium.*`, `quality.low.*`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// Height of the picture in pixels; `None`: there is no such quality.
+    pub height: Option<u32>,
+    /// Most frames per second; `None` is all of the camera's.
+    pub fps: Option<f64>,
+    /// Target bitrate of H.264.
+    pub bitrate: Bitrate,
 }
 
 /// Upper bounds (`limits.*`).
@@ -219,6 +243,11 @@ impl Default for Config {
             default_stream: None,
             state: PathBuf::from("camherd.db"),
             h264: H264 { bitrate: Bitrate::Automatic, idr_period: Duration::from_secs(2) },
+            quality: Quality {
+                adapt: true,
+                medium: Level { height: Some(480), fps: None, bitrate: Bitrate::Automatic },
+                low: Level { height: Some(240), fps: Some(15.0), bitrate: Bitrate::Automatic },
+            },
             limits: Limits { streams: 256, viewers: 1024, encoders: 64, decoders: 64 },
             bus: Bus {
                 enabled: cfg!(target_os = "linux"),

@@ -189,6 +189,28 @@ pub(super) fn count(text: &str, least: usize, most: usize) -> Result<usize, Prob
     }
 }
 
+/// A height in pixels; `None` is `off`.
+pub(super) fn height(text: &str) -> Result<Option<u32>, Problem> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let sides = MIN_PICTURE_SIDE as usize..=MAX_PICTURE_SIDE as usize;
+    // In the range of u32, as the longest side is.
+    count(text, *sides.start(), *sides.end()).map(|height| Some(height as u32))
+}
+
+/// Frames per second; `None` is `camera`, as many as it sends.
+pub(super) fn frame_rate(text: &str) -> Result<Option<f64>, Problem> {
+    if text == "camera" {
+        return Ok(None);
+    }
+    match text.parse::<f64>() {
+        Ok(fps) if (1.0..=120.0).contains(&fps) => Ok(Some(fps)),
+        Ok(_) => Err(format!("{text} is out of range")),
+        Err(_) => Err(format!("{text:?} is not a number")),
+    }
+}
+
 pub(super) fn auth_mode(text: &str) -> Result<AuthMode, Problem> {
     match text {
         "token" => Ok(AuthMode::Token),

@@ -5,6 +5,7 @@
 pub mod accept;
 pub mod backoff;
 pub mod dial;
+pub mod link;
 pub mod listener;
 pub mod server;
 pub mod shutdown;

@@ -1,6 +1,7 @@
 //! HTTP/1.1 connections to one router.
 
 use super::accept::{self, Place, Quiet, Serve};
+use super::link::Link;
 use super::listener;
 use super::shutdown::Shutdown;
 use axum::Router;
@@ -72,7 +73,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Link::new(stream)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {

@@ -1,17 +1,19 @@
-//! JPEG to H.264: one thread per stream that decodes and encodes while somebody wants H.264.
+//! JPEG to H.264, and raw pictures where a quality is made of them: one thread per stream that decodes and encodes
+//! while somebody wants H.264.
 
 use super::demand::{Demand, Wish};
 use super::room::Place;
 use super::{H264, waiting, worker};
 use crate::config::Encoding;
 use bytes::Bytes;
+use camherd_codec::I420View;
 use camherd_codec::h264::{self, Encoded, Encoder};
 use camherd_codec::jpeg::Decoder;
 use camherd_codec::picture::Picture;
 use camherd_codec::scale::Scaler;
 use camherd_hub::{Clock, Event, RenditionKey, Start, Stream, Subscription, Writer};
 use camherd_media::time::MediaTime;
-use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
+use camherd_media::unit::{Codec, Colour, Format, Packaging, PixelFormat, Stamps, Unit};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -138,19 +140,20 @@ impl Job {
         self.last_idr.map_or_else(Instant::now, |last| last + IDR_ON_DEMAND)
     }
 
-    /// One JPEG in, one access unit out; nothing for a JPEG that is broken inside.
+    /// One picture in, one access unit out; nothing for a JPEG that is broken inside.
     fn encode(&mut self, source: &Unit, force_idr: bool) -> Result<Option<Unit>, String> {
-        if source.format.codec != Codec::Jpeg {
-            return Err(format!("the camera now sends {}", source.format.codec.name()));
-        }
-        let decoded = self.decoder.decode(&source.payload, &mut self.decoded);
+        let decoded = match source.format.codec {
+            Codec::Jpeg => self.decoder.decode(&source.payload, &mut self.decoded).map_err(|e| e.to_string()),
+            Codec::Raw(PixelFormat::I420(colour)) => self.copy(source, colour),
+            _ => return Err(format!("the camera now sends {}", source.format.codec.name())),
+        };
         self.whole = decoded.is_ok();
         if let Err(error) = decoded {
-            self.stream.count_drop("undecodable", error.to_string());
+            self.stream.count_drop("undecodable", error);
             return Ok(None);
         }
         let mut stamps = source.stamps;
-        stamps.decoded = Some(self.clock.now());
+        stamps.decoded = stamps.decoded.or_else(|| Some(self.clock.now()));
         self.prepare()?;
         let pts = match &self.last {
             Some(last) => source.pts.max(last.pts + LEAST_STEP),
@@ -158,6 +161,15 @@ impl Job {
         };
         let gap = self.last.as_ref().is_some_and(|last| pts.since(last.pts) > IDR_AFTER_GAP);
         self.encode_picture(pts, stamps, force_idr || gap)
+    }
+
+    /// A raw picture in the place of a decoded one.
+    fn copy(&mut self, source: &Unit, colour: Colour) -> Result<(), String> {
+        let (width, height) = (source.format.width, source.format.height);
+        let view =
+            I420View::from_packed(&source.payload, width, height, colour).map_err(|e| e.to_string())?;
+        self.decoded.resize(width, height).map_err(|error| error.to_string())?;
+        self.scaler.scale_view(&view, &mut self.decoded).map_err(|error| error.to_string())
     }
 
     /// The picture of before as an IDR picture, at once: who joins does not wait for the camera.

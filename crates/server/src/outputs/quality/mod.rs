@@ -1,0 +1,292 @@
+//! Quality that follows the viewer: a reader of a stream that moves to a lower quality when its link is too slow, and
+//! back when it keeps up again.
+//!
+//! It moves at keyframes only: the other quality is read beside the one that is shown until it gives its first picture. A
+//! viewer whose link does not even carry the lowest gets fewer pictures, not later ones.
+
+mod pressure;
+
+use crate::transcode::{Input, Ladder, Quality};
+use camherd_hub::{Delivery, DeriveError, Event, Stream, ViewerGuard};
+use camherd_media::time::{MediaTime, Monotonic};
+use camherd_media::unit::{Codec, Stamps};
+use pressure::{Pressure, Verdict};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+/// A picture that waited for so long is not sent any more: what comes next is the newest keyframe. With what the
+/// kernel holds (a quarter of a second) and the way through a slow link, a viewer stays within a second.
+const TOO_LATE: Duration = Duration::from_millis(600);
+
+/// The same for pictures that stand alone: the next one is the newest, so that skipping costs nothing but what is late.
+const TOO_LATE_ALONE: Duration = Duration::from_millis(300);
+
+/// Another quality that gives no picture in this time is not to be had: an encoder starts within a tenth of it, and a
+/// camera sends a keyframe.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The first picture of another quality may be so much older than the last one that was shown: what is made is a few
+/// milliseconds behind what it is made of.
+const MOST_BACK: Duration = Duration::from_millis(100);
+
+/// What a viewer wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The best that its link carries.
+    #[default]
+    Automatic,
+    /// This one, or the next better one that there is, whatever its link does.
+    Fixed(Quality),
+}
+
+/// No quality of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no quality {0:?}; there are auto, high, medium and low")]
+pub struct UnknownQuality(pub String);
+
+impl Choice {
+    /// What `?quality=` says.
+    ///
+    /// # Errors
+    /// [`UnknownQuality`].
+    pub fn from_name(name: &str) -> Result<Choice, UnknownQuality> {
+        if name == "auto" {
+            return Ok(Choice::Automatic);
+        }
+        let known = Quality::from_name(name).map(Choice::Fixed);
+        known.ok_or_else(|| UnknownQuality(name.chars().take(40).collect()))
+    }
+}
+
+/// How to read a stream, or one of its qualities.
+pub type Open = Box<dyn Fn(&Stream) -> Result<Input, DeriveError> + Send + Sync>;
+
+/// Reads a stream in the quality that fits.
+pub struct Follower {
+    stream: Stream,
+    ladder: Arc<Ladder>,
+    open: Open,
+    adapts: bool,
+    /// Whether a picture that is too late is skipped.
+    hurries: bool,
+    shown: Reading,
+    next: Option<(Reading, Monotonic)>,
+    pressure: Pressure,
+    /// Presentation time of the last picture that was sent.
+    last: Option<MediaTime>,
+    /// Pictures that were not sent because they were too late, since the last one that was.
+    skipped: u64,
+}
+
+/// One quality that is read.
+struct Reading {
+    quality: Quality,
+    input: Input,
+    /// Whether it has given a picture.
+    given: bool,
+    /// Counts the viewer of a lower quality; those of the stream itself are counted by who serves them.
+    _watch: Option<ViewerGuard>,
+}
+
+impl Reading {
+    fn open(ladder: &Ladder, stream: &Stream, open: &Open, quality: Quality) -> Result<Reading, DeriveError> {
+        let source = ladder.open(stream, quality);
+        let lower = source.variant_name().is_some();
+        let quality = if lower { quality } else { Quality::High };
+        let input = open(&source)?;
+        Ok(Reading { quality, input, given: false, _watch: lower.then(|| source.watch()) })
+    }
+}
+
+impl Follower {
+    /// Begins with the quality that was chosen, else the best.
+    ///
+    /// # Errors
+    /// [`DeriveError`] when it cannot be made.
+    pub fn new(
+        stream: &Stream,
+        ladder: Arc<Ladder>,
+        choice: Choice,
+        open: Open,
+    ) -> Result<Follower, DeriveError> {
+        let first = match choice {
+            Choice::Automatic => Quality::High,
+            Choice::Fixed(quality) => quality,
+        };
+        let shown = Reading::open(&ladder, stream, &open, first)?;
+        Ok(Follower {
+            pressure: Pressure::new(stream.clock().now()),
+            adapts: choice == Choice::Automatic && ladder.adapts(),
+            hurries: true,
+            stream: stream.clone(),
+            ladder,
+            open,
+            shown,
+            next: None,
+            last: None,
+            skipped: 0,
+        })
+    }
+
+    /// For programs that record: they stay with their quality, and rather take a picture late than not at all.
+    #[must_use]
+    pub fn for_recording(mut self) -> Follower {
+        (self.adapts, self.hurries) = (false, false);
+        self
+    }
+
+    /// The quality of what was given last.
+    #[must_use]
+    pub fn quality(&self) -> Quality {
+        self.shown.quality
+    }
+
+    /// Stops waiting for a fresh keyframe: takes the newest that is held.
+    pub fn take_newest(&mut self) {
+        self.shown.input.take_newest();
+    }
+
+    /// Waits for the next event. Cancel-safe.
+    pub async fn next(&mut self) -> Event {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Polls for the next event. Each [`Event::Unit`] can be shown after the one before, whatever quality it has.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            if let Some(delivery) = self.poll_switch(cx) {
+                return Poll::Ready(Event::Unit(delivery));
+            }
+            match ready!(self.shown.input.poll_next(cx)) {
+                Event::Unit(delivery) => {
+                    if let Some(delivery) = self.admit(delivery) {
+                        return Poll::Ready(Event::Unit(delivery));
+                    }
+                }
+                // A quality that is made goes live with its first picture, and one that a camera sends beside its best
+                // may end: whether there are pictures at all only the stream itself says.
+                Event::State(state) if self.shown.quality != Quality::High && !state.is_live() => {
+                    let of_stream = self.stream.state();
+                    if !of_stream.is_live() {
+                        return Poll::Ready(Event::State(of_stream));
+                    }
+                    if self.shown.given {
+                        self.start(Quality::High);
+                    }
+                }
+                Event::Ended(reason) if self.shown.quality != Quality::High => {
+                    tracing::debug!(stream = ?self.stream, "{} ended: {reason}", self.shown.quality.name());
+                    match Reading::open(&self.ladder, &self.stream, &self.open, Quality::High) {
+                        Ok(reading) => self.shown = reading,
+                        Err(error) => return Poll::Ready(Event::Ended(Arc::from(error.reason))),
+                    }
+                    self.pressure.unable(self.stream.clock().now());
+                }
+                event => return Poll::Ready(event),
+            }
+        }
+    }
+
+    /// The first picture of the quality that is to be shown next, if it is there.
+    fn poll_switch(&mut self, cx: &mut Context<'_>) -> Option<Delivery> {
+        loop {
+            let now = self.stream.clock().now();
+            let (next, since) = self.next.as_mut()?;
+            let waited = now.since(*since);
+            match next.input.poll_next(cx) {
+                Poll::Ready(Event::Unit(delivery)) => {
+                    let back = self.last.is_some_and(|last| last.since(delivery.unit.pts) > MOST_BACK);
+                    if back || !delivery.unit.keyframe {
+                        next.input.skip();
+                        next.input.request_keyframe();
+                        continue;
+                    }
+                    return self.switch(delivery, now);
+                }
+                Poll::Ready(Event::State(_)) => {}
+                Poll::Ready(Event::Ended(reason)) => {
+                    tracing::debug!(stream = ?self.stream, "{} cannot be had: {reason}", next.quality.name());
+                    self.next = None;
+                    self.pressure.unable(now);
+                }
+                Poll::Pending => {
+                    if waited > PATIENCE {
+                        self.next = None;
+                        self.pressure.unable(now);
+                    }
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn switch(&mut self, delivery: Delivery, now: Monotonic) -> Option<Delivery> {
+        let (mut next, _) = self.next.take()?;
+        let (from, to) = (self.shown.quality, next.quality);
+        tracing::debug!(stream = ?self.stream, "a viewer goes from {} to {}", from.name(), to.name());
+        if to > from {
+            self.pressure.lowered(now)
+        } else {
+            self.pressure.raised(now)
+        }
+        next.given = true;
+        self.shown = next;
+        self.skipped = 0;
+        self.last = Some(delivery.unit.pts);
+        Some(Delivery { missed: 0, ..delivery })
+    }
+
+    /// The picture if it is worth sending, and what follows of its being late.
+    fn admit(&mut self, mut delivery: Delivery) -> Option<Delivery> {
+        let now = self.stream.clock().now();
+        let lag = now.since(ready_at(&delivery.unit.stamps));
+        let verdict = self.pressure.note(now, lag, delivery.missed);
+        if self.adapts && self.next.is_none() && verdict != Verdict::Stay {
+            self.follow(verdict, now);
+        }
+        delivery.missed += self.skipped;
+        let alone = delivery.unit.format.codec == Codec::Jpeg;
+        let too_late = if alone { TOO_LATE_ALONE } else { TOO_LATE };
+        if self.hurries && self.pressure.is_settled() && lag > too_late {
+            self.skipped = delivery.missed + 1;
+            self.shown.input.skip();
+            return None;
+        }
+        self.skipped = 0;
+        self.shown.given = true;
+        self.last = Some(delivery.unit.pts);
+        Some(delivery)
+    }
+
+    fn follow(&mut self, verdict: Verdict, now: Monotonic) {
+        let offered = self.ladder.qualities(&self.stream);
+        let shown = self.shown.quality;
+        let to = match verdict {
+            Verdict::Worse => offered.into_iter().find(|quality| *quality > shown),
+            _ => offered.into_iter().rfind(|quality| *quality < shown),
+        };
+        match to {
+            Some(to) => self.start(to),
+            None => self.pressure.unable(now),
+        }
+    }
+
+    /// Begins to read `quality` beside what is shown.
+    fn start(&mut self, quality: Quality) {
+        let now = self.stream.clock().now();
+        match Reading::open(&self.ladder, &self.stream, &self.open, quality) {
+            Ok(reading) => self.next = Some((reading, now)),
+            Err(error) => {
+                tracing::debug!(stream = ?self.stream, "{} cannot be had: {error}", quality.name());
+                self.pressure.unable(now);
+            }
+        }
+    }
+}
+
+/// When a unit was there for viewers to take.
+fn ready_at(stamps: &Stamps) -> Monotonic {
+    let last = stamps.packaged.or(stamps.encoded).or(stamps.decoded);
+    last.unwrap_or(stamps.received)
+}
