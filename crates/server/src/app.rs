@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::net::listener::{ListenError, bind};
 use crate::net::server;
 use crate::net::shutdown::Shutdown;
+use crate::outputs::tcpcam::TcpCam;
 use crate::outputs::viewer::Viewers;
 use crate::sources::connected::Cameras;
 use crate::sources::pull::{AddError, Pulls};
@@ -33,6 +34,9 @@ const HTTP_SETTING: &str = "http.listen (--http-listen, CAMHERD_HTTP_LISTEN)";
 
 /// Where a person changes the address of cameras that push.
 const PUSH_SETTING: &str = "tcp_push.listen (--tcp-push-listen, CAMHERD_TCP_PUSH_LISTEN)";
+
+/// Where a person changes the address of the TCPCam server.
+const TCPCAM_SETTING: &str = "tcpcam_server.listen (--tcpcam-server-listen, CAMHERD_TCPCAM_SERVER_LISTEN)";
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +66,8 @@ pub struct App {
     http: Bound,
     push: Bound,
     tcp_push: TcpPush,
+    tcpcam_clients: Bound,
+    tcpcam: Option<TcpCam>,
     server: Arc<Server>,
     deriver: Arc<Deriver>,
     sign_in: Option<SignInLink>,
@@ -90,6 +96,7 @@ impl App {
     pub fn start(config: Config, shutdown: Shutdown) -> Result<App, StartError> {
         let http = Bound::bind(&config.http.listen, HTTP_SETTING)?;
         let push = Bound::bind(&config.tcp_push.listen, PUSH_SETTING)?;
+        let tcpcam_clients = Bound::bind(&config.tcpcam_server.listen, TCPCAM_SETTING)?;
         let policy = Policy::new(&config);
         if let Some(warning) = &policy.warning {
             tracing::warn!("{warning}");
@@ -117,13 +124,15 @@ impl App {
         let (refusals, cameras) = (Arc::<Refusals>::default(), Arc::<Cameras>::default());
         let tcp_push =
             TcpPush::new(&config, hub.clone(), refusals.clone(), cameras.clone(), shutdown.clone());
+        let viewers = Viewers::new(config.limits.viewers);
+        let tcpcam = TcpCam::new(&config.tcpcam_server, hub.clone(), viewers.clone(), shutdown.clone());
         let server = Server {
             hosts: HostPolicy::new(&policy),
             origins,
             ingest: IngestPolicy::new(&config),
             auth: Authenticator::new(policy, store)?,
             ladder: Arc::new(Ladder::new(config.clone(), Handle::current())),
-            viewers: Viewers::new(config.limits.viewers),
+            viewers,
             cameras,
             admission: Mutex::default(),
             refusals,
@@ -134,7 +143,7 @@ impl App {
             config,
             shutdown,
         };
-        Ok(App { http, push, tcp_push, server: Arc::new(server), deriver, sign_in })
+        Ok(App { http, push, tcp_push, tcpcam_clients, tcpcam, server: Arc::new(server), deriver, sign_in })
     }
 
     /// The addresses of HTTP that are really bound, in the order of the configuration.
@@ -147,6 +156,12 @@ impl App {
     #[must_use]
     pub fn push_addresses(&self) -> &[SocketAddr] {
         &self.push.addresses
+    }
+
+    /// The addresses for clients of a TCPCam that are really bound, in the order of the configuration.
+    #[must_use]
+    pub fn tcpcam_addresses(&self) -> &[SocketAddr] {
+        &self.tcpcam_clients.addresses
     }
 
     /// The sign-in link, when this start made the first token.
@@ -163,6 +178,11 @@ impl App {
         tokio::join!(
             server::run(self.http.listeners, router(self.server), limit, shutdown),
             self.tcp_push.run(self.push.listeners),
+            async {
+                if let Some(tcpcam) = self.tcpcam {
+                    tcpcam.run(self.tcpcam_clients.listeners).await;
+                }
+            },
         );
         janitor.abort();
         self.deriver.close();

@@ -115,6 +115,9 @@ fn greeting(app: &App) -> String {
     for address in app.push_addresses() {
         let _ = write!(text, "\n  push      tcp://{}/NUMBER", authority(*address));
     }
+    for address in app.tcpcam_addresses() {
+        let _ = write!(text, "\n  tcpcam    tcpcam://{}", authority(*address));
+    }
     if let Some(link) = app.sign_in() {
         let _ = write!(text, "\n  sign in   {}", link.url);
         if let Some(note) = &link.note {

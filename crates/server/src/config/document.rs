@@ -2,7 +2,7 @@
 //!
 //! Scalars are kept as they are written (`007` stays `007`), because what they mean is up to the key.
 
-use super::key::{Input, Item, Key};
+use super::input::{Input, Item, Key};
 use super::nearest::nearest;
 use super::{Config, ConfigError, File, KEYS, STREAM_KEYS, Source, Stream, push_streams, streams, value};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};

@@ -10,6 +10,7 @@
 mod document;
 mod error;
 mod flags;
+mod input;
 mod key;
 mod nearest;
 mod origin;
@@ -25,7 +26,8 @@ mod variables;
 
 pub use error::{ConfigError, Hint, Source};
 pub use flags::{Overrides, flags, from_matches};
-pub use key::{KEYS, Key};
+pub use input::Key;
+pub use key::KEYS;
 pub(crate) use origin::split_authority;
 pub use origin::{AllowedOrigins, OriginError, Scheme, WebOrigin};
 pub use stream_keys::STREAM_KEYS;
@@ -35,7 +37,7 @@ pub use variables::{CONFIG_VARIABLE, OTHER_VARIABLES, PORT_VARIABLE};
 use crate::sources::pull;
 use camherd_media::ids::StreamName;
 use camherd_media::wire::tcpcam::Pin;
-use key::Input;
+use input::Input;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;

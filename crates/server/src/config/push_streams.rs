@@ -2,7 +2,7 @@
 //! for variables and flags: `NUMBER=NAME`.
 
 use super::Config;
-use super::key::{Input, Invalid};
+use super::input::{Input, Invalid};
 use super::streams;
 use super::value::Problem;
 

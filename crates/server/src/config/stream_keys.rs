@@ -1,7 +1,8 @@
 //! The keys of one stream, below `streams.NAME`.
 
 use super::Stream;
-use super::key::{Input, Invalid, Key, idr_period};
+use super::input::{Input, Invalid, Key};
+use super::key::idr_period;
 use super::streams::looks_like_url;
 use super::value::{self, Problem};
 use std::time::Duration;
