@@ -6,7 +6,7 @@
 //! keeps one connection to each, through [`rtsp`] or [`http`].
 
 pub mod http;
-mod jpeg_units;
+pub(crate) mod jpeg_units;
 pub mod naming;
 pub mod pull;
 pub mod refusals;
