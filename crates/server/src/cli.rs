@@ -30,7 +30,7 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     if let Some((name @ ("grab" | "push"), matches)) = matches.subcommand() {
-        log::start(frames::log_level(matches));
+        log::start(frames::log_level(name, matches));
         return frames::run(name, matches);
     }
     log::start("info");

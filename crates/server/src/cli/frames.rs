@@ -20,8 +20,13 @@ struct Outcome {
 }
 
 /// What is logged where nothing else is asked for: these commands have lines of their own.
-pub(super) fn log_level(matches: &ArgMatches) -> &'static str {
-    if matches.get_flag("quiet") { "error" } else { "warn" }
+pub(super) fn log_level(name: &str, matches: &ArgMatches) -> &'static str {
+    match (matches.get_flag("quiet"), name) {
+        (true, _) => "error",
+        // It may run for months as a service, whose log is all that there is to see.
+        (false, "push") => "info",
+        (false, _) => "warn",
+    }
 }
 
 /// Runs one of the two.
@@ -57,7 +62,7 @@ fn run_grab(matches: &ArgMatches) -> Result<Outcome, AnyError> {
         Ok(Outcome {
             exit: end.exit(signal.number()),
             complaint: end.complaint(),
-            summary: Some(summary.to_string()),
+            summary: (summary.frames > 0).then(|| summary.to_string()),
         })
     });
     runtime.shutdown_timeout(LAST_WORDS);
@@ -71,7 +76,8 @@ fn run_push(matches: &ArgMatches) -> Result<Outcome, AnyError> {
         let (trigger, shutdown) = shutdown::channel();
         signals::stop_on_signal(trigger)?;
         let (end, summary) = push::run(options, shutdown).await?;
-        Ok(Outcome { exit: end.exit(), complaint: end.complaint(), summary: Some(summary.to_string()) })
+        let summary = (summary.sent > 0 || end.complaint().is_none()).then(|| summary.to_string());
+        Ok(Outcome { exit: end.exit(), complaint: end.complaint(), summary })
     });
     runtime.shutdown_timeout(LAST_WORDS);
     outcome

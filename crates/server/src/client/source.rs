@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// The environment variable with the token for a camherd server.
 pub const TOKEN_VARIABLE: &str = "CAMHERD_TOKEN";
@@ -144,11 +145,11 @@ pub(crate) enum End {
 
 /// Hears when a source ends.
 #[derive(Clone, Debug)]
-pub(crate) struct Ending(watch::Receiver<Option<End>>);
+pub(crate) struct Ending(watch::Receiver<Option<(End, Instant)>>);
 
 /// Says that a source ends. Dropped without a word, the source never ends.
 #[derive(Debug)]
-pub(crate) struct Ender(watch::Sender<Option<End>>);
+pub(crate) struct Ender(watch::Sender<Option<(End, Instant)>>);
 
 impl Ender {
     pub(crate) fn new() -> (Ender, Ending) {
@@ -157,13 +158,23 @@ impl Ender {
     }
 
     pub(crate) fn end(&self, end: End) {
-        self.0.send_replace(Some(end));
+        self.0.send_replace(Some((end, Instant::now())));
     }
 }
 
 impl Ending {
     /// Waits for the end. Cancel-safe, and may be called again.
     pub(crate) async fn wait(&self) -> End {
+        self.wait_with_time().await.0
+    }
+
+    /// Waits until some time after the end. Cancel-safe, and may be called again.
+    pub(crate) async fn wait_and(&self, time: Duration) {
+        let (_, ended) = self.wait_with_time().await;
+        sleep_until(ended + time).await;
+    }
+
+    async fn wait_with_time(&self) -> (End, Instant) {
         let mut receiver = self.0.clone();
         match receiver.wait_for(Option::is_some).await.map(|end| end.clone()) {
             Ok(Some(end)) => end,
@@ -173,7 +184,7 @@ impl Ending {
 
     /// The end, if it has come.
     pub(crate) fn now(&self) -> Option<End> {
-        self.0.borrow().clone()
+        self.0.borrow().as_ref().map(|(end, _)| end.clone())
     }
 }
 

@@ -16,12 +16,12 @@ use crate::net::backoff::{Backoff, Reconnect};
 use crate::net::shutdown::Shutdown;
 use crate::random::Random;
 use camherd_hub::{Delivery, Stream};
-use reading::{Next, Reading};
+use reading::{Next, Nothing, Reading};
 use std::fmt;
 use std::io;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior, sleep, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, sleep};
 
 /// Between two attempts: a server that restarts is back in a few seconds.
 const RECONNECT: Reconnect = Reconnect { min: Duration::from_millis(500), max: Duration::from_secs(10) };
@@ -153,6 +153,7 @@ struct Push {
     summary: Summary,
     /// Number of the last picture that was sent or given up, and of which rendition.
     last: Option<(bool, u64)>,
+    told_making: bool,
     progress: Progress,
     show: Interval,
 }
@@ -177,6 +178,7 @@ impl Push {
             backoff: Backoff::new(RECONNECT, Random::unpredictable()),
             summary: Summary::default(),
             last: None,
+            told_making: false,
             show,
         }
     }
@@ -219,20 +221,39 @@ impl Push {
 
     /// Waits for what the source sends.
     async fn begin(&mut self) -> Result<Reading, End> {
-        let begun = async {
-            match Reading::begin(&self.stream, &self.options.to, &self.ending).await {
-                Ok(reading) => Ok(reading),
-                Err(source::End::Done) => Err(End::NoPicture("the source is empty".to_owned())),
-                Err(source::End::Failed(reason)) => Err(End::NoPicture(reason)),
+        loop {
+            let reading = match self.first_picture().await? {
+                Ok(reading) => reading,
+                Err(Nothing::Ended(source::End::Done)) => {
+                    return Err(End::NoPicture("the source is empty".to_owned()));
+                }
+                Err(Nothing::Ended(source::End::Failed(reason))) => return Err(End::NoPicture(reason)),
+                Err(Nothing::NotMade(reason)) if self.summary.sent == 0 => {
+                    return Err(End::NoPicture(reason));
+                }
+                // It could be made before, so it may be again.
+                Err(Nothing::NotMade(reason)) => {
+                    self.pause(&reason).await?;
+                    continue;
+                }
+            };
+            if !reading.is_source() && !std::mem::replace(&mut self.told_making, true) {
+                tracing::warn!(
+                    "{} does not take what the source sends: camherd makes JPEGs of it",
+                    self.options.to
+                );
             }
-        };
-        let begun = std::pin::pin!(begun);
-        let mut begun = begun;
+            return Ok(reading);
+        }
+    }
+
+    async fn first_picture(&mut self) -> Result<Result<Reading, Nothing>, End> {
+        let mut begun = std::pin::pin!(Reading::begin(&self.stream, &self.options.to, &self.ending));
         loop {
             tokio::select! {
                 biased;
                 () = self.shutdown.wait() => return Err(End::Stopped),
-                begun = &mut begun => return begun,
+                begun = &mut begun => return Ok(begun),
                 _ = self.show.tick(), if self.progress.is_active() => {
                     self.progress.show(&format!("waiting for pictures: {}", self.stream.state().reason()));
                 }
@@ -276,7 +297,7 @@ impl Push {
             biased;
             () = self.shutdown.wait() => Err(End::Stopped),
             () = sleep(delay) => Ok(()),
-            () = after_end(&self.ending) => Err(End::Unsent(reason.to_owned())),
+            () = self.ending.wait_and(AFTER_END) => Err(End::Unsent(reason.to_owned())),
         }
     }
 
@@ -378,12 +399,6 @@ fn finished(end: source::End) -> End {
         source::End::Done => End::Done,
         source::End::Failed(reason) => End::SourceFailed(reason),
     }
-}
-
-/// Resolves some time after the source has ended.
-async fn after_end(ending: &Ending) {
-    ending.wait().await;
-    let _ = timeout(AFTER_END, std::future::pending::<()>()).await;
 }
 
 /// What each kind of target takes.

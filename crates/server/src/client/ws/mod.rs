@@ -141,7 +141,7 @@ impl Link {
             Ok((socket, _)) => Ok(Link { socket }),
             Err(WebSocketError::Http(answer)) => {
                 let body = answer.body().as_deref().unwrap_or_default();
-                let reason = shorten(&String::from_utf8_lossy(body));
+                let reason = shorten(&error_of(body));
                 Err(Lost::Refused { status: answer.status().as_u16(), reason })
             }
             Err(error) => Err(Lost::WebSocket(error)),
@@ -252,8 +252,31 @@ fn lost(error: WebSocketError) -> Lost {
     }
 }
 
+/// What a server says with a status: the text in `{"error": "..."}`, else all of it.
+fn error_of(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        error: String,
+    }
+    match serde_json::from_slice::<Answer>(body) {
+        Ok(answer) => answer.error,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
 /// The beginning of what a server says, as one line.
 fn shorten(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().filter(|c| !c.is_control()).take(SHOWN_REASON).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_refusal_is_found_in_json_and_in_text() {
+        assert_eq!(error_of(br#"{"error":"there is no stream","more":1}"#), "there is no stream");
+        assert_eq!(shorten(&error_of(b"no\r\n  such \x07 thing")), "no such thing");
+    }
 }

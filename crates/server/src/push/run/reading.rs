@@ -22,6 +22,15 @@ pub(super) enum Next {
     End(source::End),
 }
 
+/// Why there is nothing to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Nothing {
+    /// The source has ended without a picture.
+    Ended(source::End),
+    /// What the target takes cannot be made of what the source sends, for this reason.
+    NotMade(String),
+}
+
 /// Reads the source, or the JPEGs that are made of it.
 pub(super) struct Reading {
     input: Input,
@@ -35,13 +44,9 @@ impl Reading {
     /// Waits for the first picture, and finds out what has to be read.
     ///
     /// # Errors
-    /// The end of the source, where there is no picture.
-    pub(super) async fn begin(
-        stream: &Stream,
-        target: &Target,
-        ending: &Ending,
-    ) -> Result<Reading, source::End> {
-        let failed = |reason: String| source::End::Failed(reason);
+    /// [`Nothing`].
+    pub(super) async fn begin(stream: &Stream, target: &Target, ending: &Ending) -> Result<Reading, Nothing> {
+        let failed = |reason: String| Nothing::Ended(source::End::Failed(reason));
         let mut input =
             Input::of(stream, &RenditionKey::SOURCE, Start::Newest).map_err(|error| failed(error.reason))?;
         let first = loop {
@@ -49,18 +54,15 @@ impl Reading {
                 Ok(Event::Unit(delivery)) => break delivery,
                 Ok(Event::State(_)) => {}
                 Ok(Event::Ended(reason)) => return Err(failed(reason.to_string())),
-                Err(end) => return Err(end),
+                Err(end) => return Err(Nothing::Ended(end)),
             }
         };
         let kind = match first.unit.format.codec {
             Codec::Jpeg => Kind::Jpeg,
             Codec::H264(_) if target.takes_h264() => Kind::H264,
             _ => {
-                let sent = first.unit.format.codec.name();
-                tracing::warn!(
-                    "the source sends {sent}, which {target} does not take: camherd makes JPEGs of it"
-                );
-                let input = Input::open(stream, Want::Jpeg).map_err(|error| failed(error.reason))?;
+                let input =
+                    Input::open(stream, Want::Jpeg).map_err(|error| Nothing::NotMade(error.reason))?;
                 return Ok(Reading { input, kind: Kind::Jpeg, is_source: false, first: None });
             }
         };
@@ -165,6 +167,6 @@ mod tests {
         ender.end(source::End::Failed("it is empty".to_owned()));
         let target: Target = "tcp://host/1".parse().unwrap();
         let begun = Reading::begin(&stream, &target, &ending).await;
-        assert_eq!(begun.err(), Some(source::End::Failed("it is empty".to_owned())));
+        assert_eq!(begun.err(), Some(Nothing::Ended(source::End::Failed("it is empty".to_owned()))));
     }
 }
