@@ -1,13 +1,17 @@
 //! The command line: what `camherd` can be told to do, and what it says to a person.
 
 mod demo;
+mod frames;
 mod log;
 mod signals;
 
 use crate::app::App;
 use crate::auth::{Moment, reset_admin_token};
+use crate::client::exit::Exit;
 use crate::config::{self, Config, Overrides};
+use crate::grab;
 use crate::net::shutdown;
+use crate::push;
 use crate::store::Store;
 use crate::virtual_camera;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches};
@@ -21,8 +25,15 @@ type AnyError = Box<dyn Error + Send + Sync>;
 
 /// Runs `camherd` with the arguments of this process.
 pub fn run() -> ExitCode {
-    log::start();
-    let matches = command().get_matches();
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error),
+    };
+    if let Some((name @ ("grab" | "push"), matches)) = matches.subcommand() {
+        log::start(frames::log_level(name, matches));
+        return frames::run(name, matches);
+    }
+    log::start("info");
     let done = match matches.subcommand() {
         Some(("demo", matches)) => settings(matches).and_then(demo::run),
         Some(("camera", matches)) => camera(matches),
@@ -39,10 +50,24 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Says what is wrong with the command line, or what was asked about it.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // A terminal that is gone needs no help.
+    let _ = error.print();
+    let command = std::env::args_os().nth(1).unwrap_or_default();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if command == "grab" || command == "push" => Exit::Usage.code().into(),
+        code => u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from),
+    }
+}
+
 fn command() -> Command {
     let serve = Command::new("serve").about("Serve cameras and viewers (the default)");
     let demo = Command::new("demo").about("A server with three virtual cameras, to look at");
     let camera = Command::new("camera").about("A virtual ESP32 camera");
+    let grab = Command::new("grab").about("Frames from a camera or a camherd server to files");
+    let push = Command::new("push").about("Pictures from a pipe, a file or a camera to a server");
     let reset = Command::new("reset").about("Replace all tokens by one new admin token, and print it");
     let token = Command::new("token").about("Tokens for signing in").subcommand_required(true);
     // The server's flags stand without `serve` as well, as it is the default.
@@ -53,6 +78,8 @@ fn command() -> Command {
         .subcommand(config::flags(serve))
         .subcommand(config::flags(demo))
         .subcommand(virtual_camera::Args::augment_args(camera))
+        .subcommand(grab::Args::augment_args(grab))
+        .subcommand(push::Args::augment_args(push))
         .subcommand(token.subcommand(config::flags(reset)))
 }
 

@@ -272,6 +272,11 @@ void ch_device_event(ch_device *d, ch_ms now, const ch_event *event)
     }
 }
 
+bool ch_device_is_scanning(const ch_device *d)
+{
+    return d->scan_until != CH_NEVER;
+}
+
 /* Everything that time alone brings about. */
 static void tick(ch_device *d, ch_ms now)
 {

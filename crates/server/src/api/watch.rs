@@ -11,6 +11,7 @@ use crate::outputs::pick::{PickError, default_stream, pick};
 use crate::outputs::quality::Choice;
 use crate::outputs::snapshot;
 use crate::outputs::websocket::{Feed, MAX_FROM_PLAYER, Viewer};
+use crate::transcode::Quality;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -180,8 +181,12 @@ async fn file(
             return Err(ApiError::new(StatusCode::NOT_FOUND, message));
         }
     };
-    let query = ViewerQuery { stream: name.map(ToOwned::to_owned), ..query.clone() };
+    let mut query = ViewerQuery { stream: name.map(ToOwned::to_owned), ..query.clone() };
     if let Some(kind) = kind {
+        // A program that reads slowly is busy with the last picture, and has no use for smaller ones.
+        if !is_browser(headers) {
+            query.quality.get_or_insert_with(|| Quality::High.name().to_owned());
+        }
         return endless(server, kind, &query).await;
     }
     let stream = picked(server, &query)?;

@@ -7,7 +7,7 @@
 
 pub mod connected;
 pub mod http;
-mod jpeg_units;
+pub(crate) mod jpeg_units;
 pub mod naming;
 pub mod pull;
 pub mod refusals;
