@@ -2,6 +2,7 @@
 
 mod cameras;
 mod janitor;
+mod tcp;
 
 use crate::api::router::router;
 use crate::api::state::Server;
@@ -14,12 +15,10 @@ use crate::config::Config;
 use crate::net::listener::{ListenError, bind};
 use crate::net::server;
 use crate::net::shutdown::Shutdown;
-use crate::outputs::tcpcam::TcpCam;
 use crate::outputs::viewer::Viewers;
 use crate::sources::connected::Cameras;
 use crate::sources::pull::{AddError, Pulls};
 use crate::sources::refusals::Refusals;
-use crate::sources::tcp_push::TcpPush;
 use crate::sources::telemetry::Telemetry;
 use crate::store::{Store, StoreError};
 use crate::transcode::{Deriver, Ladder, clean_up_bus};
@@ -31,12 +30,6 @@ use tokio::runtime::Handle;
 
 /// Where a person changes the HTTP address.
 const HTTP_SETTING: &str = "http.listen (--http-listen, CAMHERD_HTTP_LISTEN)";
-
-/// Where a person changes the address of cameras that push.
-const PUSH_SETTING: &str = "tcp_push.listen (--tcp-push-listen, CAMHERD_TCP_PUSH_LISTEN)";
-
-/// Where a person changes the address of the TCPCam server.
-const TCPCAM_SETTING: &str = "tcpcam_server.listen (--tcpcam-server-listen, CAMHERD_TCPCAM_SERVER_LISTEN)";
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,10 +57,8 @@ pub enum StartError {
 /// A server whose sockets are bound, ready to run.
 pub struct App {
     http: Bound,
-    push: Bound,
-    tcp_push: TcpPush,
-    tcpcam_clients: Bound,
-    tcpcam: Option<TcpCam>,
+    tcp: tcp::Sockets,
+    tcp_servers: tcp::Servers,
     server: Arc<Server>,
     deriver: Arc<Deriver>,
     sign_in: Option<SignInLink>,
@@ -95,8 +86,7 @@ impl App {
     /// [`StartError`] says what a person can do.
     pub fn start(config: Config, shutdown: Shutdown) -> Result<App, StartError> {
         let http = Bound::bind(&config.http.listen, HTTP_SETTING)?;
-        let push = Bound::bind(&config.tcp_push.listen, PUSH_SETTING)?;
-        let tcpcam_clients = Bound::bind(&config.tcpcam_server.listen, TCPCAM_SETTING)?;
+        let tcp = tcp::Sockets::bind(&config)?;
         let policy = Policy::new(&config);
         if let Some(warning) = &policy.warning {
             tracing::warn!("{warning}");
@@ -122,10 +112,8 @@ impl App {
         let pulls = Pulls::new(hub.clone(), config.stall_timeout, shutdown.clone());
         cameras::start(&pulls, &config, &catalogue)?;
         let (refusals, cameras) = (Arc::<Refusals>::default(), Arc::<Cameras>::default());
-        let tcp_push =
-            TcpPush::new(&config, hub.clone(), refusals.clone(), cameras.clone(), shutdown.clone());
         let viewers = Viewers::new(config.limits.viewers);
-        let tcpcam = TcpCam::new(&config.tcpcam_server, hub.clone(), viewers.clone(), shutdown.clone());
+        let tcp_servers = tcp::Servers::new(&config, &hub, &refusals, &cameras, &viewers, &shutdown);
         let server = Server {
             hosts: HostPolicy::new(&policy),
             origins,
@@ -143,7 +131,7 @@ impl App {
             config,
             shutdown,
         };
-        Ok(App { http, push, tcp_push, tcpcam_clients, tcpcam, server: Arc::new(server), deriver, sign_in })
+        Ok(App { http, tcp, tcp_servers, server: Arc::new(server), deriver, sign_in })
     }
 
     /// The addresses of HTTP that are really bound, in the order of the configuration.
@@ -155,13 +143,13 @@ impl App {
     /// The addresses for cameras that push over plain TCP that are really bound, in the order of the configuration.
     #[must_use]
     pub fn push_addresses(&self) -> &[SocketAddr] {
-        &self.push.addresses
+        &self.tcp.push.addresses
     }
 
     /// The addresses for clients of a TCPCam that are really bound, in the order of the configuration.
     #[must_use]
     pub fn tcpcam_addresses(&self) -> &[SocketAddr] {
-        &self.tcpcam_clients.addresses
+        &self.tcp.tcpcam.addresses
     }
 
     /// The sign-in link, when this start made the first token.
@@ -177,12 +165,7 @@ impl App {
         let janitor = tokio::spawn(janitor::run(self.server.clone()));
         tokio::join!(
             server::run(self.http.listeners, router(self.server), limit, shutdown),
-            self.tcp_push.run(self.push.listeners),
-            async {
-                if let Some(tcpcam) = self.tcpcam {
-                    tcpcam.run(self.tcpcam_clients.listeners).await;
-                }
-            },
+            self.tcp_servers.run(self.tcp),
         );
         janitor.abort();
         self.deriver.close();

@@ -153,14 +153,16 @@ impl Conversation {
     async fn run(&mut self, sender: &mut Sender, shared: &Shared) -> End {
         let mut heard = Instant::now();
         let mut stalls = heard + shared.stall_timeout;
+        // Pictures that came of a pause.
+        let mut pictures = 0;
         loop {
             match self.take(sender) {
-                Ok(pictures) if pictures > 0 => {
-                    heard = Instant::now();
-                    stalls = heard + shared.stall_timeout;
-                }
-                Ok(_) => {}
+                Ok(more) => pictures += more,
                 Err(end) => return end,
+            }
+            if std::mem::take(&mut pictures) > 0 {
+                heard = Instant::now();
+                stalls = heard + shared.stall_timeout;
             }
             let waits = self.ingest.waits() && sender.reader.unfinished().is_none();
             tokio::select! {
@@ -180,8 +182,9 @@ impl Conversation {
                 }
                 () = tokio::time::sleep(PAUSE), if waits => {
                     let taken = self.ingest.paused();
-                    if let Err(removed) = self.publish(taken) {
-                        return removed.into();
+                    match self.publish(taken) {
+                        Ok(published) => pictures = published,
+                        Err(removed) => return removed.into(),
                     }
                 }
             }

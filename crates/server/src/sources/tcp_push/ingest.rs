@@ -129,7 +129,8 @@ impl H264 {
     fn chunk(&mut self, payload: &[u8], now: Monotonic) -> Taken {
         let mut taken = Taken::new();
         let begins = begins_access_unit(payload);
-        if self.flushed || self.splitter.has_picture() {
+        let begun = self.splitter.has_picture();
+        if self.flushed || begun {
             self.aligned = if begins { self.aligned.saturating_add(1) } else { 0 };
         }
         if std::mem::take(&mut self.flushed) && !begins {
@@ -138,7 +139,7 @@ impl H264 {
             taken.push(Err(("cut", "a pause in the middle of a picture".to_owned())));
         }
         // What a payload completes by beginning with the next picture had arrived with the one before.
-        let mut arrived = if begins { self.arrived } else { now };
+        let mut arrived = if begins && begun { self.arrived } else { now };
         for unit in self.splitter.push(payload) {
             taken.extend(self.unit(unit, arrived));
             arrived = now;

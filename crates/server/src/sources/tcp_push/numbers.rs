@@ -206,7 +206,8 @@ impl Drop for Place {
 impl Pushed {
     fn push(&mut self, id: Id, unit: Unit) -> Result<(), Removed> {
         let (route, effect) = self.group.unit(id, unit.keyframe, unit.stamps.received);
-        self.apply(effect, "it is the only one now");
+        change(&mut self.main, effect.main, "the other quality sends no keyframe to go on from");
+        change(&mut self.low, effect.variant, "it is the only one now");
         match route {
             Route::Main => self.main.as_mut().ok_or(Removed)?.push(unit),
             Route::Nowhere => Ok(()),

@@ -169,6 +169,25 @@ async fn the_last_picture_of_a_sender_that_writes_whole_ones_does_not_wait_for_t
 }
 
 #[tokio::test]
+async fn a_sender_whose_pictures_end_with_a_pause_is_not_silent() {
+    let server = Server::start(|config| config.stall_timeout = Duration::from_secs(1)).await;
+    let mut sender = Sender::connect(&server, 2, 1, HIGH_QUALITY).await;
+    let pictures = AccessUnitSplitter::new().push_complete(H264);
+    let stream = server.stream("stream2").await;
+    let (began, mut sent) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_millis(1500) {
+        sender.send(&pictures[sent % 10].data).await;
+        sent += 1;
+        // The first few wait for what follows them.
+        let published = sent.saturating_sub(usize::from(sent <= 3));
+        units(&stream, published as u64).await;
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(stream.stats().drops.get("silence"), None);
+    assert!(stream.state().is_live());
+}
+
+#[tokio::test]
 async fn both_qualities_are_one_stream_and_its_variant() {
     let server = Server::start(|_| {}).await;
     let mut low = Sender::connect(&server, 1, 0, LOW_QUALITY).await;
