@@ -86,7 +86,7 @@ impl Parts {
         let picture = decoded.ok_or_else(|| protocol("camherd-codec", "gave no picture for one"))?.picture;
         match &mut self.scaler {
             Some((scaler, scaled)) => {
-                scaler.scale_view(&picture, scaled).map_err(|error| codec(&error))?;
+                scaler.scale_view(&picture, scaled);
                 convert::convert(&I420View::from(&*scaled), PixelFormat::Bgr24, &mut self.bgr)
             }
             None => convert::convert(&picture, PixelFormat::Bgr24, &mut self.bgr),

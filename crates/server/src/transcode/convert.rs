@@ -11,8 +11,7 @@ use camherd_codec::scale::Scaler;
 use camherd_codec::{I420View, convert, jpeg};
 use camherd_hub::{Clock, Event, RenditionKey, Start, Stream, Subscription, Writer};
 use camherd_media::time::Monotonic;
-use camherd_media::unit::{Codec, Format, Packaging, PixelFormat, Unit};
-use std::sync::Arc;
+use camherd_media::unit::{Codec, Format, Packaging, PixelFormat, SharedFormat, Unit};
 
 /// When so many pictures wait, this thread is slower than the camera: only the newest is worth its time.
 /// Conversion is quick, so that a burst after a hiccup is caught up with in a few milliseconds, and
@@ -82,7 +81,7 @@ struct Job {
     scaler: Scaler,
     scaled: Picture,
     jpeg: jpeg::Encoder,
-    format: Option<Arc<Format>>,
+    format: SharedFormat,
     /// Raw pictures are for programs, which must not take one for new that a camera left behind when it went away,
     /// an hour ago perhaps: what was received before this is not given out.
     since: Option<Monotonic>,
@@ -94,7 +93,7 @@ impl Job {
         let (scaler, scaled) = (Scaler::new(), Picture::default());
         let clock = stream.clock();
         let since = (form != Form::Jpeg && !stream.state().is_live()).then(|| clock.now());
-        let (pool, format) = (Pool::default(), None);
+        let (pool, format) = (Pool::default(), SharedFormat::default());
         Ok(Job { form, size, stream, clock, pool, scaler, scaled, jpeg, format, since })
     }
 
@@ -139,7 +138,7 @@ impl Job {
             view
         } else {
             scaled.resize(width, height).map_err(|error| error.to_string())?;
-            scaler.scale_view(&view, scaled).map_err(|error| error.to_string())?;
+            scaler.scale_view(&view, scaled);
             I420View::from(&*scaled)
         };
         let mut stamps = unit.stamps;
@@ -161,18 +160,7 @@ impl Job {
                 (jpeg, Codec::Jpeg)
             }
         };
-        let format = self.format(Format { codec, width, height, packaging: Packaging::Bare });
+        let format = self.format.share(Format { codec, width, height, packaging: Packaging::Bare });
         Ok(Unit { payload, pts: unit.pts, dts: unit.dts, keyframe: true, format, stamps })
-    }
-
-    fn format(&mut self, format: Format) -> Arc<Format> {
-        match &self.format {
-            Some(known) if **known == format => known.clone(),
-            _ => {
-                let format = Arc::new(format);
-                self.format = Some(format.clone());
-                format
-            }
-        }
     }
 }

@@ -9,9 +9,8 @@ use camherd_codec::picture::Picture;
 use camherd_codec::{I420View, convert, jpeg};
 use camherd_hub::{Clock, Delivery, Event, RenditionKey, Start, Stream, Subscription, Writer};
 use camherd_media::time::MediaTime;
-use camherd_media::unit::{Codec, Colour, Format, Packaging, PixelFormat, Stamps, Unit};
+use camherd_media::unit::{Codec, Format, Packaging, PixelFormat, SharedFormat, Stamps, Unit};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a group that is held is run through before a picture of it is shown. A machine that is slower than the
@@ -56,7 +55,7 @@ struct Job {
     /// After a picture that could not be decoded, nothing is shown before the next keyframe: what refers
     /// to the lost one would be garbage.
     broken: bool,
-    format: Option<Arc<Format>>,
+    format: SharedFormat,
     /// When the units that the decoder still holds were received, by their presentation time.
     held: VecDeque<(MediaTime, Stamps)>,
     last: Option<MediaTime>,
@@ -72,7 +71,7 @@ impl Job {
             pool: Pool::default(),
             decoder: Decoder::None,
             broken: false,
-            format: None,
+            format: SharedFormat::default(),
             held: VecDeque::new(),
             last: None,
             catching_up: true,
@@ -196,13 +195,14 @@ impl Job {
     }
 
     fn unit(&mut self, view: I420View<'_>, pts: MediaTime) -> Option<Unit> {
-        let (width, height, colour) = (view.width(), view.height(), view.colour());
-        let pixels = PixelFormat::I420(colour);
+        let (width, height) = (view.width(), view.height());
+        let pixels = PixelFormat::I420(view.colour());
         let mut buffer = self.pool.take(pixels.frame_bytes(width, height));
         convert::convert(&view, pixels, buffer.as_mut()).ok()?;
         let mut stamps = self.stamps(pts)?;
         stamps.decoded = Some(self.clock.now());
-        let format = self.format(width, height, colour);
+        let codec = Codec::Raw(pixels);
+        let format = self.format.share(Format { codec, width, height, packaging: Packaging::Bare });
         // Pictures are shown in order, whatever the camera says.
         let pts = pts.max(self.last.unwrap_or(pts));
         self.last = Some(pts);
@@ -212,19 +212,6 @@ impl Job {
     fn stamps(&mut self, pts: MediaTime) -> Option<Stamps> {
         let at = self.held.iter().position(|(held, _)| *held == pts)?;
         self.held.remove(at).map(|(_, stamps)| stamps)
-    }
-
-    fn format(&mut self, width: u32, height: u32, colour: Colour) -> Arc<Format> {
-        let codec = Codec::Raw(PixelFormat::I420(colour));
-        let format = Format { codec, width, height, packaging: Packaging::Bare };
-        match &self.format {
-            Some(known) if **known == format => known.clone(),
-            _ => {
-                let format = Arc::new(format);
-                self.format = Some(format.clone());
-                format
-            }
-        }
     }
 }
 
@@ -238,7 +225,7 @@ mod tests {
     use camherd_hub::{Derive, DeriveError, Hub, Owner, RingLimits};
     use camherd_media::time::Monotonic;
     use camherd_media::unit::H264Parameters;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     const SIDE: u32 = 64;
 

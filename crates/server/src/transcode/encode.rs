@@ -11,8 +11,7 @@ use camherd_codec::picture::Picture;
 use camherd_codec::scale::Scaler;
 use camherd_hub::{Clock, Event, RenditionKey, Start, Stream, Subscription, Writer};
 use camherd_media::time::MediaTime;
-use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
-use std::sync::Arc;
+use camherd_media::unit::{Codec, Format, Packaging, SharedFormat, Stamps, Unit};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -67,7 +66,7 @@ struct Job {
     scaled: Option<Picture>,
     encoder: Option<Encoder>,
     source_size: (u32, u32),
-    format: Option<Arc<Format>>,
+    format: SharedFormat,
     last: Option<Last>,
     last_idr: Option<Instant>,
 }
@@ -85,7 +84,7 @@ impl Job {
             scaled: None,
             encoder: None,
             source_size: (0, 0),
-            format: None,
+            format: SharedFormat::default(),
             last: None,
             last_idr: None,
         })
@@ -188,10 +187,10 @@ impl Job {
             self.encoder = Some(Encoder::new(&config).map_err(|error| error.to_string())?);
             self.source_size = size;
         }
-        match &mut self.scaled {
-            Some(scaled) => self.scaler.scale(&self.decoded, scaled).map_err(|error| error.to_string()),
-            None => Ok(()),
+        if let Some(scaled) = &mut self.scaled {
+            self.scaler.scale(&self.decoded, scaled);
         }
+        Ok(())
     }
 
     fn encode_picture(
@@ -214,7 +213,7 @@ impl Job {
 
     fn unit(&self, payload: Bytes, pts: MediaTime, mut stamps: Stamps, keyframe: bool) -> Option<Unit> {
         stamps.encoded = Some(self.clock.now());
-        Some(Unit { payload, pts, dts: pts, keyframe, format: self.format.clone()?, stamps })
+        Some(Unit { payload, pts, dts: pts, keyframe, format: self.format.get()?.clone(), stamps })
     }
 
     fn learn_format(&mut self) {
@@ -222,10 +221,7 @@ impl Job {
         let Some(parameters) = encoder.parameters() else { return };
         let (width, height) = encoder.size();
         let codec = Codec::H264(parameters.clone());
-        let format = Format { codec, width, height, packaging: Packaging::Bare };
-        if self.format.as_deref() != Some(&format) {
-            self.format = Some(Arc::new(format));
-        }
+        self.format.share(Format { codec, width, height, packaging: Packaging::Bare });
     }
 }
 
