@@ -61,6 +61,9 @@ struct Job {
     last: Option<MediaTime>,
     /// Nothing has been shown yet: of the group so far, only its newest picture matters.
     catching_up: bool,
+    /// The unit that is being decoded is followed by another one already, whose picture will be shown in place of its
+    /// own: that need not be copied.
+    passed_over: bool,
 }
 
 impl Job {
@@ -75,6 +78,7 @@ impl Job {
             held: VecDeque::new(),
             last: None,
             catching_up: true,
+            passed_over: false,
         }
     }
 
@@ -107,12 +111,15 @@ impl Job {
     /// still reads is looked at between two calls.
     fn take(&mut self, first: Delivery, input: &mut Subscription, writer: &Writer) -> Result<bool, String> {
         let until = Instant::now() + CATCH_UP;
-        let mut newest = self.decode(&first.unit)?;
-        while self.catching_up
-            && Instant::now() < until
-            && let Some(delivery) = input.try_next()
-        {
-            newest = self.decode(&delivery.unit)?.or(newest);
+        let (mut current, mut newest) = (first, None);
+        loop {
+            let next = if self.catching_up && Instant::now() < until { input.try_next() } else { None };
+            self.passed_over = next.is_some();
+            newest = self.decode(&current.unit)?.or(newest);
+            match next {
+                Some(delivery) => current = delivery,
+                None => break,
+            }
         }
         let Some(unit) = newest else { return Ok(true) };
         self.catching_up = false;
@@ -183,7 +190,12 @@ impl Job {
                 Ok(()) => Ok(self.unit(I420View::from(&*picture), source.pts)),
                 Err(error) => Err(Failure::Broken(error.to_string())),
             },
-            Decoder::Video(decoder, ..) => match decoder.decode(&source.payload, source.pts) {
+            Decoder::Video(decoder, _, order) => match decoder.decode(&source.payload, source.pts) {
+                // In the order of display the next unit may give none.
+                Ok(Some(decoded)) if self.passed_over && *order == Order::Decode => {
+                    self.stamps(decoded.pts);
+                    Ok(None)
+                }
                 Ok(Some(decoded)) => Ok(self.unit(decoded.picture, decoded.pts)),
                 Ok(None) => Ok(None),
                 Err(error @ decode::Error::Unsupported(_)) => Err(Failure::Hopeless(error.to_string())),

@@ -239,6 +239,7 @@ mod tests {
     use crate::testing;
     use camherd_codec::jpeg;
     use camherd_media::time::Monotonic;
+    use std::sync::Arc;
 
     fn unit(payload: Bytes) -> Unit {
         let format = Format { codec: Codec::Jpeg, width: 64, height: 64, packaging: Packaging::Bare };
