@@ -67,7 +67,7 @@ ch_store store_interface(void);
 bool wifi_init(void);
 /* What must be copied while the lock is held; wifi_carry_out is for after that. */
 void wifi_note(const ch_action *action);
-void wifi_carry_out(ch_action_kind kind, uint32_t attempt, uint32_t number);
+void wifi_carry_out(ch_action_kind kind, uint32_t attempt);
 /* Whether few or no frames go out: the radio may sleep between beacons. */
 void wifi_rest(bool rest);
 

@@ -145,7 +145,7 @@ static void carry_out_unlocked(const ch_action *action)
     case CH_DO_WIFI_CONNECT:
     case CH_DO_WIFI_DISCONNECT:
     case CH_DO_WIFI_SCAN:
-        wifi_carry_out(action->kind, action->attempt, action->number);
+        wifi_carry_out(action->kind, action->attempt);
         break;
     case CH_DO_CONFIRM:
         ota_confirm();
@@ -252,6 +252,7 @@ static void must(bool good, const char *what)
     }
 }
 
+void app_main(void); /* ESP-IDF calls it */
 void app_main(void)
 {
     lock = xSemaphoreCreateMutex();

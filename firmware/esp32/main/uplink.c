@@ -14,6 +14,7 @@
 #include "freertos/task.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@ static struct {
 
 static SemaphoreHandle_t guard;
 static TaskHandle_t task;
+static atomic_uint told_down;
 
 /* The task's own. */
 static esp_websocket_client_handle_t client;
@@ -183,8 +185,12 @@ static void tell(ch_event_kind kind, uint32_t attempt)
     app_event(&(ch_event){.kind = kind, .attempt = attempt});
 }
 
+/* Only the first reason of an attempt counts: what follows it are its consequences. */
 static void tell_down(uint32_t attempt, const char *reason, bool alive)
 {
+    if (atomic_exchange(&told_down, attempt) == attempt) {
+        return;
+    }
     app_event(&(ch_event){.kind = CH_EV_WS_DOWN, .attempt = attempt, .text = reason, .alive = alive});
 }
 

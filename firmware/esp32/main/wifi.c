@@ -11,7 +11,7 @@
 
 #define ADVICE_RESTART "Restart the device; if it stays, flash it again."
 
-static atomic_uint attempt;
+static atomic_uint current; /* attempt */
 static atomic_bool joining; /* wanted by the core: events of what it has left are old news */
 static atomic_bool scanning;
 static wifi_config_t noted; /* what to join, copied while the core's lock was held */
@@ -19,7 +19,7 @@ static bool resting;
 
 static void tell_down(const char *reason)
 {
-    app_event_soon(&(ch_event){.kind = CH_EV_WIFI_DOWN, .attempt = atomic_load(&attempt), .text = reason});
+    app_event_soon(&(ch_event){.kind = CH_EV_WIFI_DOWN, .attempt = atomic_load(&current), .text = reason});
 }
 
 static const char *reason_word(uint8_t reason)
@@ -122,7 +122,7 @@ static void on_ip(void *unused, esp_event_base_t base, int32_t id, void *data)
     if (id == IP_EVENT_STA_GOT_IP) {
         const ip_event_got_ip_t *event = data;
         char address[16];
-        ch_event up = {.kind = CH_EV_WIFI_UP, .attempt = atomic_load(&attempt)};
+        ch_event up = {.kind = CH_EV_WIFI_UP, .attempt = atomic_load(&current)};
         up.text = esp_ip4addr_ntoa(&event->ip_info.ip, address, sizeof address);
         app_event_soon(&up);
     } else if (id == IP_EVENT_STA_LOST_IP && atomic_load(&joining)) {
@@ -170,14 +170,14 @@ void wifi_note(const ch_action *action)
     noted.sta.sae_pwe_h2e = WPA3_SAE_PWE_BOTH;
 }
 
-static void join(uint32_t number)
+static void join(uint32_t attempt)
 {
-    atomic_store(&attempt, number);
+    atomic_store(&current, attempt);
     atomic_store(&joining, true);
     const char *advice = "`wifi status` shows when it is tried again.";
     if (!app_check(esp_wifi_set_config(WIFI_IF_STA, &noted), "setting the network", advice) ||
         !app_check(esp_wifi_connect(), "joining the network", advice)) {
-        app_event(&(ch_event){.kind = CH_EV_WIFI_DOWN, .attempt = number, .text = "driver"});
+        app_event(&(ch_event){.kind = CH_EV_WIFI_DOWN, .attempt = attempt, .text = "driver"});
     }
 }
 
@@ -191,11 +191,10 @@ static void scan(void)
     }
 }
 
-void wifi_carry_out(ch_action_kind kind, uint32_t number, uint32_t max)
+void wifi_carry_out(ch_action_kind kind, uint32_t attempt)
 {
-    (void)max; /* the core leaves out what is too much */
     if (kind == CH_DO_WIFI_CONNECT) {
-        join(number);
+        join(attempt);
     } else if (kind == CH_DO_WIFI_SCAN) {
         scan();
     } else {
