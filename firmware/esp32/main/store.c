@@ -60,7 +60,7 @@ static ch_found get_u16(void *context, const char *space, const char *key, uint1
 static bool finish(nvs_handle_t handle, esp_err_t err)
 {
     if (err == ESP_OK) {
-        nvs_commit(handle);
+        err = nvs_commit(handle);
     }
     nvs_close(handle);
     return app_check(err, "writing a setting", "If it happens again: `sys factory-reset`.");
