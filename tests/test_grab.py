@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +17,9 @@ import pytest
 import jpegs
 from camera import RunningCamera
 from command import Command, run
-from server import Server
+from ffmpeg import decoded_sequences
+from rtsp_server import RtspServer
+from server import Server, clean_environment
 from wait import eventually
 
 
@@ -177,6 +181,30 @@ def test_mp4_of_jpegs_is_encoded_once_and_true_in_time(
     assert ("camherd makes h264 of it" in err) == (source == "camera")
 
 
+@pytest.mark.parametrize(("codec", "profile"), [("h264", "High"), ("h265", "Main")])
+def test_video_of_an_rtsp_camera_is_not_encoded_again(binary: Path, tmp_path: Path, codec: str, profile: str) -> None:
+    with RtspServer(codec=codec, size=(320, 240), fps=25, gop=10, auth="digest") as camera:
+        arguments = ("grab", camera.url, "--duration", "2s", "-o", "clip.mp4")
+        status, _, err = run(binary, tmp_path, *arguments)
+    assert status == 0, err
+    stream = probe(tmp_path / "clip.mp4")
+    # camherd's own encoder makes Constrained Baseline.
+    assert (stream["codec_name"], stream["profile"]) == ({"h265": "hevc"}.get(codec, codec), profile)
+    assert int(stream["nb_read_frames"]) > 20 and float(stream["start_time"]) == 0
+    if codec == "h264":
+        numbers = decoded_sequences(tmp_path / "clip.mp4")
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_jpegs_of_an_rtsp_camera_are_decoded_from_its_video(binary: Path, tmp_path: Path) -> None:
+    with RtspServer(size=(320, 240), fps=25, gop=10) as camera:
+        status, _, err = run(binary, tmp_path, "grab", camera.url, "-n", "12", "-o", "%02d.jpg")
+    assert status == 0, err
+    assert "the camera sends h264: camherd makes jpeg of it" in err
+    numbers = [jpegs.sequence_of((tmp_path / f"{number:02}.jpg").read_bytes()) for number in range(1, 13)]
+    assert numbers == sorted(set(numbers))
+
+
 def test_h264_in_annex_b(binary: Path, tmp_path: Path, door: str) -> None:
     status, _, err = run(binary, tmp_path, "grab", door, "-n", "12", "-o", "clip.h264")
     assert status == 0, err
@@ -278,6 +306,30 @@ def test_a_full_disk_is_said_and_what_was_whole_stays_whole(binary: Path, tmp_pa
     assert status == 4, err
     assert "/dev/full: No space left on device" in err
     assert Path("/dev/full").is_char_device()
+
+
+def test_the_line_of_progress_is_on_a_terminal_only(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
+    arguments = [str(binary), "grab", http_camera.url, "--duration", "2s", "-o", "c.mjpeg"]
+    for quiet in [False, True]:
+        ours, theirs = os.openpty()
+        with subprocess.Popen(
+            [*arguments, *(["-q"] if quiet else [])], cwd=tmp_path, env=clean_environment(), stdin=subprocess.DEVNULL, stderr=theirs
+        ) as command:
+            os.close(theirs)
+            shown = b""
+            while True:
+                try:
+                    shown += os.read(ours, 4096)
+                except OSError:
+                    break  # How Linux says that the other side is closed.
+            os.close(ours)
+            assert command.wait(20) == 0
+        assert (shown == b"") == quiet, shown
+        if not quiet:
+            lines = re.findall(rb"\r\x1b\[K(\d+) frames  [\d.]+/s  \d+ ms old  0 missed  [\d.]+ kB", shown)
+            assert len(lines) >= 2 and lines == sorted(lines, key=int), shown
+            # It is cleared before the last word.
+            assert shown.rsplit(b"\x1b[K", 1)[1].startswith(b"%d frames in 2.0 s" % len(split((tmp_path / "c.mjpeg").read_bytes())))
 
 
 def test_a_token_is_sent_and_not_shown(binary: Path, tmp_path: Path, serve: object) -> None:

@@ -214,7 +214,7 @@ pub async fn numbered(
     Query(query): Query<ViewerQuery>,
     request: Request,
 ) -> Response {
-    let Some(name) = numbered_name(&number) else {
+    let Some(name) = numbered_name(&server, &number) else {
         let message = format!("there is nothing at {}", request.uri().path());
         return ApiError::new(StatusCode::NOT_FOUND, message).into_response();
     };
@@ -226,10 +226,11 @@ pub async fn numbered(
     endless(&server, kind, &query).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// The stream that a number in an address means.
-fn numbered_name(number: &str) -> Option<String> {
-    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| format!("stream{number}"))
+/// The stream that a number in an address means: that of the camera that pushes under it.
+fn numbered_name(server: &Server, number: &str) -> Option<String> {
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit());
+    let name = server.config.tcp_push.name(number.parse().ok().filter(|_| plain)?)?;
+    Some(name.to_string())
 }
 
 /// Whether a browser asks, for a page or for an image in one: both say so in `Accept`, and programs that

@@ -3,6 +3,7 @@
 use super::feed::Coding;
 use super::target::{Target, TargetError};
 use crate::client::source::{Address, AddressError, SourceArgs, SourceOptions};
+use camherd_media::codec::jpeg::MAX_DIMENSION;
 
 /// Slowest and fastest pace of a file, in pictures per second.
 pub(super) const FPS: std::ops::RangeInclusive<f64> = 0.01..=240.0;
@@ -26,6 +27,9 @@ pub struct Args {
     /// unless this is given. A /dev/videoN is asked for it.
     #[arg(long, value_parser = parse_fps)]
     fps: Option<f64>,
+    /// Width and height that a /dev/videoN is asked for; by default those that it is set to.
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    size: Option<(u32, u32)>,
     /// Begin the file anew at its end, for ever.
     #[arg(long = "loop")]
     repeat: bool,
@@ -49,6 +53,8 @@ pub struct Options {
     pub format: Option<Coding>,
     /// Pictures per second, 0.01 to 240.
     pub fps: Option<f64>,
+    /// Width and height that a camera of this machine is asked for.
+    pub size: Option<(u32, u32)>,
     /// Begin the file anew at its end.
     pub repeat: bool,
     /// No progress, no summary.
@@ -70,6 +76,9 @@ pub enum OptionsError {
     /// What is not known of a camera.
     #[error("--format is for a pipe or a file; what a camera sends is known")]
     Format,
+    /// Only a camera of this machine is asked for a size.
+    #[error("--size is for /dev/videoN; {0} has a size of its own")]
+    Size(Address),
     /// A camera has a pace of its own.
     #[error("--fps is for a pipe, a file or /dev/videoN; {0} has a pace of its own")]
     Fps(Address),
@@ -89,6 +98,9 @@ impl Args {
         if self.format.is_some() && !matches!(source, Address::File(_) | Address::Stdin) {
             return Err(OptionsError::Format);
         }
+        if self.size.is_some() && !matches!(source, Address::Device(_)) {
+            return Err(OptionsError::Size(source));
+        }
         if self.fps.is_some() && matches!(source, Address::Camera(_) | Address::Server(_)) {
             return Err(OptionsError::Fps(source));
         }
@@ -98,6 +110,7 @@ impl Args {
             to,
             format: self.format,
             fps: self.fps,
+            size: self.size,
             repeat: self.repeat,
             quiet: self.quiet,
         })
@@ -107,6 +120,15 @@ impl Args {
 fn parse_fps(text: &str) -> Result<f64, String> {
     let fps = text.parse().ok().filter(|fps| FPS.contains(fps));
     fps.ok_or_else(|| format!("expected a number of pictures per second, {} to {}", FPS.start(), FPS.end()))
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let size = text
+        .split_once(['x', 'X'])
+        .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    let fits = |side: u32| (1..=MAX_DIMENSION).contains(&side);
+    let size = size.filter(|(width, height)| fits(*width) && fits(*height));
+    size.ok_or_else(|| format!("expected WIDTHxHEIGHT, such as 640x480, each up to {MAX_DIMENSION}"))
 }
 
 #[cfg(test)]
@@ -144,6 +166,9 @@ mod tests {
             ("- --to tcp://pi/1 --fps 0", "0.01 to 240"),
             ("- --to tcp://pi/1 --fps nan", "0.01 to 240"),
             ("- --to tcp://pi/1 --format avi", "mjpeg or h264"),
+            ("- --to tcp://pi/1 --size 640x480", "--size is for /dev/videoN"),
+            ("/dev/video0 --to tcp://pi/1 --size 640", "such as 640x480"),
+            ("/dev/video0 --to tcp://pi/1 --size 0x480", "such as 640x480"),
         ] {
             let error = options(line).expect_err(line);
             assert!(error.contains(part), "{line}: {error}");

@@ -5,6 +5,7 @@
 //! next one that a decoder can begin with, and memory is bounded by the hub's ring.
 
 mod args;
+mod device;
 mod feed;
 mod link;
 mod run;

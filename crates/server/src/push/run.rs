@@ -3,6 +3,7 @@
 mod reading;
 
 use super::args::Options;
+use super::device;
 use super::feed::{self, How};
 use super::link::Link;
 use super::target::Target;
@@ -125,6 +126,7 @@ fn open(
     Ok(match &options.source {
         Address::Stdin => feed::stdin(local.publish(name)?, how, connected),
         Address::File(path) => feed::file(local.publish(name)?, path, how, connected),
+        Address::Device(path) => device::start(local.publish(name)?, path, options.size, options.fps),
         source => {
             let how = &options.source_options;
             let ending = source::start(local, source, how, Wanted::Jpeg, PATIENCE)?;

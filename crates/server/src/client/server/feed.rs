@@ -181,7 +181,8 @@ impl<'a> Feed<'a> {
 
     fn fragment(&mut self, data: &Bytes) -> Result<(), Over> {
         if fmp4::is_init(data) {
-            return Ok(self.init(Init::parse(data)?));
+            self.init(Init::parse(data)?);
+            return Ok(());
         }
         let received = self.clock.now();
         let fragment = Fragment::parse(data)?;

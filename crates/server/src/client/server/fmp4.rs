@@ -198,7 +198,7 @@ fn reference_time(body: &[u8]) -> Result<Option<u64>, Fault> {
     body.take(8)?;
     let (seconds, fraction) = (body.uint(4)?, body.uint(4)?);
     // The fraction is in units of 2^-32 s.
-    Ok(seconds.checked_sub(NTP_TO_UNIX).map(|seconds| seconds * 1_000_000 + (fraction * 1_000_000 >> 32)))
+    Ok(seconds.checked_sub(NTP_TO_UNIX).map(|seconds| seconds * 1_000_000 + ((fraction * 1_000_000) >> 32)))
 }
 
 /// NAL units behind their lengths, as Annex B.

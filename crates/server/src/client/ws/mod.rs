@@ -277,6 +277,6 @@ mod tests {
     #[test]
     fn the_reason_of_a_refusal_is_found_in_json_and_in_text() {
         assert_eq!(error_of(br#"{"error":"there is no stream","more":1}"#), "there is no stream");
-        assert_eq!(shorten(&error_of(b"no\r\n  such \x07 thing")), "no such thing");
+        assert_eq!(shorten(&error_of(b"no\r\n  such\x07 thing")), "no such thing");
     }
 }

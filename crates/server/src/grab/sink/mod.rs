@@ -91,7 +91,7 @@ enum Inner {
     /// One behind the other.
     Pieces { output: Output, format: Format },
     /// In fragments.
-    Mp4 { output: Output, mp4: Mp4 },
+    Mp4 { output: Output, mp4: Box<Mp4> },
 }
 
 impl Sink {
@@ -107,7 +107,7 @@ impl Sink {
         }
         let output = Output::open(destination)?;
         Ok(Sink(match format {
-            Format::Mp4 => Inner::Mp4 { output, mp4: Mp4::default() },
+            Format::Mp4 => Inner::Mp4 { output, mp4: Box::default() },
             Format::Jpg | Format::Mjpeg | Format::H264 => Inner::Pieces { output, format },
         }))
     }

@@ -17,7 +17,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connected server.
 pub(super) enum Link {
     Tcp(TcpLink),
-    WebSocket(WebSocketLink),
+    WebSocket(Box<WebSocketLink>),
 }
 
 impl Link {
@@ -32,7 +32,7 @@ impl Link {
                 Ok(Link::Tcp(TcpLink::open(host, *port, header).await?))
             }
             Target::WebSocket(WebSocketTarget(target)) => {
-                Ok(Link::WebSocket(WebSocketLink::open(target, token).await?))
+                Ok(Link::WebSocket(Box::new(WebSocketLink::open(target, token).await?)))
             }
         }
     }
