@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::ring::RingLimits;
-use crate::stream::{Derive, Stream};
+use crate::stream::{Derive, Orders, Stream};
 use crate::sync::{Arc, Mutex, lock};
 use camherd_media::ids::StreamName;
 use std::collections::BTreeMap;
@@ -27,6 +27,7 @@ struct Inner {
     max_streams: usize,
     derive: std::sync::Arc<dyn Derive>,
     streams: Mutex<Streams>,
+    orders: Orders,
 }
 
 #[derive(Default)]
@@ -54,8 +55,8 @@ impl Hub {
     /// An empty hub for at most `max_streams` streams, whose renditions hold at most `limits` each.
     #[must_use]
     pub fn new(limits: RingLimits, max_streams: usize, derive: std::sync::Arc<dyn Derive>) -> Hub {
-        let streams = Mutex::new(Streams::default());
-        Hub(Arc::new(Inner { clock: Clock::start(), limits, max_streams, derive, streams }))
+        let (streams, orders) = (Mutex::new(Streams::default()), Orders::default());
+        Hub(Arc::new(Inner { clock: Clock::start(), limits, max_streams, derive, streams, orders }))
     }
 
     /// The clock of all streams.
@@ -82,10 +83,9 @@ impl Hub {
         if streams.by_name.len() >= self.0.max_streams {
             return Err(Full { limit: self.0.max_streams });
         }
-        let order = streams.created;
         streams.created += 1;
-        let stream =
-            Stream::new(name.clone(), order, self.0.limits, self.0.derive.clone(), self.0.clock.clone());
+        let (orders, derive) = (self.0.orders.clone(), self.0.derive.clone());
+        let stream = Stream::new(name.clone(), None, orders, self.0.limits, derive, self.0.clock.clone());
         streams.by_name.insert(name.clone(), stream.clone());
         let waiting = std::mem::take(&mut streams.waiting);
         drop(streams);

@@ -37,6 +37,8 @@ pub(crate) enum Cursor {
     Newest,
     /// Waits for the first keyframe at or after this sequence number.
     KeyframeFrom(u64),
+    /// The same, but does not ask for one: a reader that is too slow.
+    SkipFrom(u64),
     /// Takes this unit next.
     At(u64),
 }
@@ -147,7 +149,7 @@ impl Ring {
     pub(crate) fn take(&self, cursor: &mut Cursor) -> Option<Taken<'_>> {
         let (seq, missed) = match *cursor {
             Cursor::Newest => (self.key?, 0),
-            Cursor::KeyframeFrom(from) => {
+            Cursor::KeyframeFrom(from) | Cursor::SkipFrom(from) => {
                 let key = self.key.filter(|key| *key >= from)?;
                 (key, key - from)
             }
@@ -173,7 +175,7 @@ impl Ring {
             Cursor::Newest => self.key.is_none(),
             Cursor::KeyframeFrom(from) => self.key.is_none_or(|key| key < from),
             // Who is slow waits for the next one that comes anyway: asking would cost all the others.
-            Cursor::At(_) => false,
+            Cursor::At(_) | Cursor::SkipFrom(_) => false,
         }
     }
 

@@ -12,6 +12,7 @@ use camherd_media::ids::StreamName;
 use camherd_media::time::Monotonic;
 use camherd_media::unit::Unit;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Renditions that a stream remembers at most although nobody reads or writes them: their keys have sizes in them
 /// that viewers choose, so there is no end to them. A remembered one goes on numbering its units.
@@ -85,7 +86,10 @@ pub struct Stream(Arc<Inner>);
 
 struct Inner {
     name: StreamName,
+    /// Which variant this is of the stream of that name; `None` is the stream itself.
+    variant: Option<&'static str>,
     order: u64,
+    orders: Orders,
     limits: RingLimits,
     derive: std::sync::Arc<dyn Derive>,
     clock: Clock,
@@ -96,6 +100,17 @@ struct Inner {
     stats: Stats,
     /// Why the stream is gone for good, if it is.
     removed: Mutex<Option<std::sync::Arc<str>>>,
+    variants: Mutex<BTreeMap<&'static str, Stream>>,
+}
+
+/// Numbers streams and variants in the order of their creation.
+#[derive(Clone, Default)]
+pub(crate) struct Orders(std::sync::Arc<AtomicU64>);
+
+impl Orders {
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 /// What [`Stream::renditions`] tells of one rendition.
@@ -116,14 +131,17 @@ pub struct RenditionInfo {
 impl Stream {
     pub(crate) fn new(
         name: StreamName,
-        order: u64,
+        variant: Option<&'static str>,
+        orders: Orders,
         limits: RingLimits,
         derive: std::sync::Arc<dyn Derive>,
         clock: Clock,
     ) -> Stream {
         Stream(Arc::new(Inner {
             name,
-            order,
+            variant,
+            order: orders.next(),
+            orders,
             limits,
             derive,
             clock,
@@ -133,6 +151,7 @@ impl Stream {
             control: Control::default(),
             stats: Stats::default(),
             removed: Mutex::new(None),
+            variants: Mutex::new(BTreeMap::new()),
         }))
     }
 
@@ -142,7 +161,41 @@ impl Stream {
         &self.0.name
     }
 
-    /// Its place in the order of creation.
+    /// The variant of this name: the same camera in another quality, made if need be. It is a stream of its own, with
+    /// a publisher and renditions, and is found through this one only; it ends with it. What `state`, `stats` and
+    /// `watch` tell of it is its own.
+    ///
+    /// A variant has no variants: asked for one it answers with itself.
+    #[must_use]
+    pub fn variant(&self, name: &'static str) -> Stream {
+        if self.0.variant.is_some() {
+            return self.clone();
+        }
+        let (limits, derive, clock) = (self.0.limits, self.0.derive.clone(), self.0.clock.clone());
+        let make = || {
+            let (stream, orders) = (self.0.name.clone(), self.0.orders.clone());
+            Stream::new(stream, Some(name), orders, limits, derive, clock)
+        };
+        let variant = lock(&self.0.variants).entry(name).or_insert_with(make).clone();
+        if let Some(reason) = self.removed() {
+            variant.close(&reason);
+        }
+        variant
+    }
+
+    /// The variants that have been asked for, by name.
+    #[must_use]
+    pub fn variants(&self) -> Vec<(&'static str, Stream)> {
+        lock(&self.0.variants).iter().map(|(name, variant)| (*name, variant.clone())).collect()
+    }
+
+    /// Which variant this is; `None` for a stream itself.
+    #[must_use]
+    pub fn variant_name(&self) -> Option<&'static str> {
+        self.0.variant
+    }
+
+    /// Its place in the order of creation, which no other stream or variant has.
     #[must_use]
     pub fn order(&self) -> u64 {
         self.0.order
@@ -240,6 +293,9 @@ impl Stream {
         for rendition in lock(&self.0.derived).values() {
             rendition.close(&reason);
         }
+        for (_, variant) in self.variants() {
+            variant.close(&reason);
+        }
     }
 
     /// Why the stream is gone for good, if [`crate::Hub::remove`] has removed it: nothing comes any more.
@@ -322,6 +378,9 @@ impl Stream {
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Stream({})", self.0.name)
+        match self.0.variant {
+            Some(variant) => write!(f, "Stream({}/{variant})", self.0.name),
+            None => write!(f, "Stream({})", self.0.name),
+        }
     }
 }

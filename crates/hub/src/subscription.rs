@@ -85,6 +85,14 @@ impl Subscription {
         }
     }
 
+    /// Lets go of what waits: what comes next is the newest keyframe behind what was taken, once there is one. For a
+    /// reader whose link carries less than comes, and who would rather see less than late.
+    pub fn skip(&mut self) {
+        if let Cursor::At(next) = self.reader.cursor {
+            self.reader.cursor = Cursor::SkipFrom(next);
+        }
+    }
+
     /// Asks the writer for a keyframe.
     pub fn request_keyframe(&self) {
         self.rendition.request_keyframe();

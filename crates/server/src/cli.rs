@@ -131,7 +131,7 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Three lines that tell a person what to open, and a fourth at the first start beyond loopback.
+/// Lines that tell a person what to open and where cameras go, and how to sign in at the first start beyond loopback.
 fn greeting(app: &App) -> String {
     let first = app.addresses().first().copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
     let host = authority(first);
@@ -139,6 +139,12 @@ fn greeting(app: &App) -> String {
         "camherd {}\n  watch     http://{host}/\n  cameras   ws://{host}/ws/camera/NAME",
         env!("CARGO_PKG_VERSION")
     );
+    for address in app.push_addresses() {
+        let _ = write!(text, "\n  push      tcp://{}/NUMBER", authority(*address));
+    }
+    for address in app.tcpcam_addresses() {
+        let _ = write!(text, "\n  tcpcam    tcpcam://{}", authority(*address));
+    }
     if let Some(link) = app.sign_in() {
         let _ = write!(text, "\n  sign in   {}", link.url);
         if let Some(note) = &link.note {

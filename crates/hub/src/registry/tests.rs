@@ -320,3 +320,51 @@ fn demand_is_told_when_the_first_reader_comes_and_the_last_leaves() {
     drop(two);
     assert_eq!(now(stream.demand_changed(true)), Some(false));
 }
+
+#[test]
+fn a_variant_is_a_stream_of_its_own_that_ends_with_the_stream() {
+    let (hub, writers) = hub(2);
+    let door = hub.get_or_create(&name("door")).unwrap();
+    let low = door.variant("low");
+    assert_eq!((low.name(), low.variant_name(), door.variant_name()), (door.name(), Some("low"), None));
+    assert_eq!(format!("{low:?}"), "Stream(door/low)");
+    assert_ne!(low.order(), door.order());
+    assert_ne!(low.order(), hub.get_or_create(&name("yard")).unwrap().order());
+    let mut of_low = low.subscribe(&COPY, Start::Newest).unwrap();
+    assert!(writers.try_recv().is_ok(), "it has renditions of its own");
+    let mut high = door.publish(owner("a"), String::new()).unwrap();
+    let mut publisher = door.variant("low").publish(owner("b"), String::new()).unwrap();
+    high.push(unit(1, true)).unwrap();
+    assert_eq!((door.state(), low.state()), (StreamState::Live, StreamState::Waiting));
+    publisher.push(unit(2, true)).unwrap();
+    assert_eq!(low.newest().unwrap().0.payload[0], 2);
+    assert_eq!(door.newest().unwrap().0.payload[0], 1);
+    assert_eq!(door.variants().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["low"]);
+    assert_eq!(low.variant("low").order(), low.order(), "no variants of variants");
+    assert_eq!(hub.streams().len(), 2, "a variant takes no place");
+    hub.remove(&name("door"), "gone");
+    assert!(events(&mut of_low).iter().any(|event| event.contains("gone")));
+    assert_eq!(publisher.push(unit(3, true)), Err(Superseded));
+    assert!(door.variant("medium").removed().is_some(), "one that is asked for later as well");
+}
+
+#[test]
+fn who_skips_goes_on_at_the_next_keyframe_and_does_not_ask_for_one() {
+    let (hub, writers) = hub(1);
+    let stream = hub.get_or_create(&name("a")).unwrap();
+    let mut viewer = stream.subscribe(&COPY, Start::Newest).unwrap();
+    let writer = writers.try_recv().unwrap();
+    for (number, keyframe) in [(0, true), (1, false), (2, false)] {
+        writer.push(unit(number, keyframe)).unwrap();
+    }
+    assert_eq!(viewer.try_next().unwrap().unit.payload[0], 0);
+    viewer.skip();
+    assert_eq!(events(&mut viewer), ["waiting"], "nothing of this group");
+    assert!(now(writer.keyframe_wanted()).is_none(), "the others do not pay for it");
+    writer.push(unit(3, false)).unwrap();
+    writer.push(unit(4, true)).unwrap();
+    writer.push(unit(5, false)).unwrap();
+    let next = viewer.try_next().unwrap();
+    assert_eq!((next.unit.payload[0], next.missed), (4, 3));
+    assert_eq!(viewer.try_next().unwrap().unit.payload[0], 5);
+}

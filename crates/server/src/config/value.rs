@@ -3,6 +3,7 @@
 use super::{AllowedOrigins, Source, WebOrigin};
 use crate::sources::pull::{Source as CameraSource, Transport};
 use camherd_codec::h264::{MAX_LONG_SIDE, MAX_SHORT_SIDE, MIN_DIMENSION};
+use camherd_media::wire::tcpcam::{MAX_PIN, Pin};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
@@ -110,6 +111,15 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
     })
 }
 
+/// Fewest digits of a PIN that this server asks for: fewer are tried out in an afternoon.
+const MIN_PIN: usize = 4;
+
+/// What clients of the TCPCam server must send. The text is not repeated: it is a secret, however wrong.
+pub(super) fn pin(text: &str) -> Result<Pin, Problem> {
+    let wrong = || format!("it does not have {MIN_PIN} to {MAX_PIN} digits and nothing else");
+    if text.len() < MIN_PIN { Err(wrong()) } else { text.parse().map_err(|_| wrong()) }
+}
+
 fn origin(text: &str) -> Result<WebOrigin, Problem> {
     let trimmed = text.strip_suffix('/').unwrap_or(text);
     trimmed.parse().map_err(|error| format!("{text:?} is not an origin: {error}"))
@@ -176,6 +186,28 @@ pub(super) fn count(text: &str, least: usize, most: usize) -> Result<usize, Prob
         Ok(number) if (least..=most).contains(&number) => Ok(number),
         Ok(_) => Err(format!("{text} is out of range")),
         Err(_) => Err(format!("{text:?} is not a whole number")),
+    }
+}
+
+/// A height in pixels; `None` is `off`.
+pub(super) fn height(text: &str) -> Result<Option<u32>, Problem> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let sides = MIN_PICTURE_SIDE as usize..=MAX_PICTURE_SIDE as usize;
+    // In the range of u32, as the longest side is.
+    count(text, *sides.start(), *sides.end()).map(|height| Some(height as u32))
+}
+
+/// Frames per second; `None` is `camera`, as many as it sends.
+pub(super) fn frame_rate(text: &str) -> Result<Option<f64>, Problem> {
+    if text == "camera" {
+        return Ok(None);
+    }
+    match text.parse::<f64>() {
+        Ok(fps) if (1.0..=120.0).contains(&fps) => Ok(Some(fps)),
+        Ok(_) => Err(format!("{text} is out of range")),
+        Err(_) => Err(format!("{text:?} is not a number")),
     }
 }
 

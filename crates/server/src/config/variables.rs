@@ -1,6 +1,7 @@
 //! The environment: `CAMHERD_*`, and `PORT`.
 
-use super::key::{Input, KEYS, Key};
+use super::input::{Input, Key};
+use super::key::KEYS;
 use super::nearest::nearest;
 use super::{Config, ConfigError, Source};
 use std::ffi::OsString;

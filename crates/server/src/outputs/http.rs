@@ -1,14 +1,16 @@
 //! Endless HTTP answers: MPEG-TS, fragmented MP4 and `multipart/x-mixed-replace`.
 
-use super::pace::Pace;
+use super::quality::{Choice, Follower};
 use super::viewer::Watching;
 use super::websocket::{FRESH_WAIT, fresh};
 use crate::net::shutdown::Shutdown;
-use crate::transcode::{BOUNDARY, H264_FMP4, H264_TS, JPEG_MULTIPART};
+use crate::transcode::{
+    H264_FMP4, H264_TS, Input, JPEG_MULTIPART, JPEG_MULTIPART_OLD, Ladder, Pace, multipart,
+};
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
 use bytes::Bytes;
-use camherd_hub::{Delivery, Event, RenditionKey, Start, Stream, Subscription};
+use camherd_hub::{Delivery, DeriveError, Event, RenditionKey, Start, Stream};
 use camherd_media::container::Multipart;
 use camherd_media::unit::{Format, Packaging};
 use http_body::Frame;
@@ -28,14 +30,21 @@ pub enum Kind {
     Ts,
     /// `video/mp4`.
     Mp4,
-    /// `multipart/x-mixed-replace` for programs: each part says how long it is.
-    Mjpeg,
-    /// `multipart/x-mixed-replace` for browsers: each part ends with the headers of the next one.
+    /// `multipart/x-mixed-replace`.
+    Mjpeg(Mjpeg),
+}
+
+/// How the parts of MJPEG go out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mjpeg {
+    /// For browsers: each part ends with the headers of the next one. Programs want each part to say how long it is.
     ///
     /// Blink shows a part when it has read the headers of the part after it
     /// (Chromium issue 527446), and so would show every picture one frame late, and the only picture
     /// of a camera never. Headers that are sent ahead cannot say the length of what is not there yet.
-    MjpegHeadersAhead,
+    pub headers_ahead: bool,
+    /// With the boundary of the older multi-format server.
+    pub old_boundary: bool,
 }
 
 /// The headers of a part that are sent with the part before it.
@@ -46,12 +55,24 @@ impl Kind {
         match self {
             Kind::Ts => (H264_TS, fresh(stream)),
             Kind::Mp4 => (H264_FMP4, fresh(stream)),
-            Kind::Mjpeg | Kind::MjpegHeadersAhead => (JPEG_MULTIPART, Start::Newest),
+            Kind::Mjpeg(Mjpeg { old_boundary: false, .. }) => (JPEG_MULTIPART, Start::Newest),
+            Kind::Mjpeg(Mjpeg { old_boundary: true, .. }) => (JPEG_MULTIPART_OLD, Start::Newest),
         }
     }
 
+    /// Reads a stream in the quality that is wanted, or that fits. Who takes a file or a transport stream may record
+    /// it, and its packets are counted: nothing else can follow in its place.
+    fn follow(self, stream: &Stream, ladder: &Arc<Ladder>, choice: Choice) -> Result<Follower, DeriveError> {
+        let open = move |stream: &Stream| {
+            let (key, start) = self.rendition(stream);
+            Input::of(stream, &key, start)
+        };
+        let follower = Follower::new(stream, ladder.clone(), choice, Box::new(open))?;
+        Ok(if self.is_mjpeg() { follower } else { follower.for_recording() })
+    }
+
     fn is_mjpeg(self) -> bool {
-        matches!(self, Kind::Mjpeg | Kind::MjpegHeadersAhead)
+        matches!(self, Kind::Mjpeg(_))
     }
 }
 
@@ -70,15 +91,25 @@ pub struct NothingToSend {
     pub reason: String,
 }
 
-/// The answer that carries `stream` as `kind`, at most `fps` frames a second if given (only for MJPEG,
-/// where each frame stands alone). Resolves when there is something to send.
+/// How an endless answer is wanted.
+pub struct Wanted {
+    /// Its kind.
+    pub kind: Kind,
+    /// Most frames per second; only for MJPEG, where each frame stands alone.
+    pub fps: Option<f64>,
+    /// Its quality.
+    pub choice: Choice,
+    /// What has the qualities.
+    pub ladder: Arc<Ladder>,
+}
+
+/// The answer that carries `stream`. Resolves when there is something to send.
 ///
 /// # Errors
 /// [`NothingToSend`] when there is no picture, or the rendition cannot be made.
 pub async fn respond(
     stream: &Stream,
-    kind: Kind,
-    fps: Option<f64>,
+    wanted: Wanted,
     watching: Watching,
     shutdown: Shutdown,
 ) -> Result<Response<Body>, NothingToSend> {
@@ -87,17 +118,17 @@ pub async fn respond(
     if stream.newest().is_none() && stream.publisher().is_none() {
         return Err(nothing(stream.state().reason()));
     }
-    let (key, start) = kind.rendition(stream);
-    let subscription = stream.subscribe(&key, start).map_err(|error| nothing(&error.reason))?;
-    let multipart = Multipart::new(BOUNDARY).ok().filter(|_| kind.is_mjpeg());
-    let headers_ahead = kind == Kind::MjpegHeadersAhead;
+    let Wanted { kind, fps, choice, ladder } = wanted;
+    let follower = kind.follow(stream, &ladder, choice).map_err(|error| nothing(&error.reason))?;
+    let multipart = multipart(&kind.rendition(stream).0);
+    let headers_ahead = matches!(kind, Kind::Mjpeg(Mjpeg { headers_ahead: true, .. }));
     let content_type = match (&multipart, kind) {
         (Some(multipart), _) => multipart.content_type(),
         (None, Kind::Mp4) => "video/mp4".to_owned(),
         (None, _) => "video/mp2t".to_owned(),
     };
     let mut live = Live {
-        subscription,
+        follower,
         ready: multipart
             .iter()
             .map(Multipart::preamble)
@@ -130,7 +161,7 @@ pub async fn respond(
 /// A body without end, polled by the connection when it has room: what it has no room for is skipped in
 /// the ring, not queued here.
 struct Live {
-    subscription: Subscription,
+    follower: Follower,
     /// What goes out before the next unit: a preamble, an initialisation segment and its fragment.
     ready: VecDeque<Bytes>,
     /// Parts go without their own headers and with those of the next one.
@@ -178,7 +209,7 @@ impl Live {
     /// Takes the next unit; the error is why there is none any more.
     fn poll_unit(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Arc<str>>> {
         loop {
-            match self.subscription.poll_next(cx) {
+            match self.follower.poll_next(cx) {
                 Poll::Ready(Event::Unit(delivery)) => {
                     self.patience = None;
                     self.take(delivery);
@@ -194,7 +225,7 @@ impl Live {
             match self.patience.as_mut().map(|patience| patience.as_mut().poll(cx)) {
                 Some(Poll::Ready(())) => {
                     self.patience = None;
-                    self.subscription.take_newest();
+                    self.follower.take_newest();
                 }
                 _ => return Poll::Pending,
             }

@@ -47,6 +47,13 @@ pub enum ToPlayer<'a> {
         /// Frames missed in all.
         total: u64,
     },
+    /// What follows has another quality than before; at first it is `high`.
+    Quality {
+        /// `high`, `medium` or `low`.
+        quality: &'static str,
+        /// Whether it was asked for; else it is what the viewer's link carries.
+        chosen: bool,
+    },
     /// Answer to a ping.
     Pong {
         /// What the ping said.

@@ -2,11 +2,11 @@
 //! JPEG. One task a viewer; what it writes is shared with all others.
 
 use super::messages::{FromPlayer, ToPlayer};
-use super::pace::Pace;
+use super::quality::{Choice, Follower};
 use super::viewer::Watching;
 use crate::net::shutdown::Shutdown;
 use crate::net::websocket::{Socket, SocketError, close};
-use crate::transcode::{Form, H264_FMP4, H264_TS, Input, Want, frames};
+use crate::transcode::{Form, H264_FMP4, H264_TS, Input, Ladder, Pace, Quality, Want, frames};
 use camherd_hub::{Clock, Delivery, DeriveError, Event, Start, Stream, StreamState};
 use camherd_media::container::fmp4;
 use camherd_media::time::Monotonic;
@@ -54,6 +54,8 @@ pub enum Feed {
     Ts,
     /// Fragmented MP4 with H.264, and text messages.
     Fmp4,
+    /// H.264 in the byte stream format (Annex B), nothing but binary messages.
+    AnnexB,
     /// JPEG, at most so many a second, and text messages; with one before each frame if `meta`.
     Jpeg {
         /// Frames per second; `None` is all of them.
@@ -78,14 +80,29 @@ impl Feed {
         match self {
             Feed::Ts => Input::of(stream, &H264_TS, fresh(stream)),
             Feed::Fmp4 => Input::of(stream, &H264_FMP4, fresh(stream)),
+            Feed::AnnexB => Input::open(stream, Want::Video),
             Feed::Jpeg { .. } => Input::open(stream, Want::Jpeg),
             Feed::Frames { form, size, .. } => open_frames(stream, *form, *size),
         }
     }
 
+    /// Reads a stream in the quality that is wanted, or that fits.
+    fn follow(&self, stream: &Stream, ladder: &Arc<Ladder>, choice: Choice) -> Result<Follower, DeriveError> {
+        let feed = self.clone();
+        let open = Box::new(move |stream: &Stream| feed.subscribe(stream));
+        let follow = |choice| Follower::new(stream, ladder.clone(), choice, open);
+        match (self, choice) {
+            // Who asked for raw pictures of a size gets those, each of them.
+            (Feed::Frames { .. }, _) => Ok(follow(Choice::Fixed(Quality::High))?.for_recording()),
+            // A transport stream counts its packets: another one cannot follow in its place.
+            (Feed::Ts, Choice::Automatic) => follow(Choice::Fixed(Quality::High)),
+            _ => follow(choice),
+        }
+    }
+
     /// Whether there are text messages.
     fn has_text(&self) -> bool {
-        !matches!(self, Feed::Ts | Feed::Frames { meta: false, .. })
+        !matches!(self, Feed::Ts | Feed::AnnexB | Feed::Frames { meta: false, .. })
     }
 
     /// Whether a text message announces each frame.
@@ -98,6 +115,10 @@ impl Feed {
 pub struct Viewer {
     socket: Socket,
     feed: Feed,
+    choice: Choice,
+    ladder: Arc<Ladder>,
+    /// The quality that the player knows of.
+    told: Quality,
     clock: Clock,
     format: Option<Arc<Format>>,
     missed: u64,
@@ -121,11 +142,12 @@ impl From<SocketError> for End {
 }
 
 impl Viewer {
-    /// A viewer that has just come.
+    /// A viewer that has just come, and wants `feed` in a quality.
     #[must_use]
-    pub fn new(socket: Socket, feed: Feed, clock: Clock) -> Viewer {
+    pub fn new(socket: Socket, (feed, choice): (Feed, Choice), ladder: Arc<Ladder>, clock: Clock) -> Viewer {
         let pace = Pace::new(if let Feed::Jpeg { fps, .. } = &feed { *fps } else { None });
-        Viewer { socket, feed, clock, format: None, missed: 0, failed: false, pace }
+        let (format, told) = (None, Quality::High);
+        Viewer { socket, feed, choice, ladder, told, clock, format, missed: 0, failed: false, pace }
     }
 
     /// Says that there is no stream yet, and waits for one, answering the player meanwhile.
@@ -158,8 +180,8 @@ impl Viewer {
         let mut pause = RETRY;
         loop {
             let subscribed = Instant::now();
-            let ended = match self.feed.subscribe(stream) {
-                Ok(mut subscription) => match self.watch(&mut subscription, shutdown).await {
+            let ended = match self.feed.follow(stream, &self.ladder, self.choice) {
+                Ok(mut follower) => match self.watch(&mut follower, shutdown).await {
                     Ok(reason) => reason.to_string(),
                     Err(end) => return end,
                 },
@@ -197,19 +219,20 @@ impl Viewer {
     }
 
     /// Serves one run of a rendition; gives the reason of its end.
-    async fn watch(&mut self, subscription: &mut Input, shutdown: &Shutdown) -> Result<Arc<str>, End> {
+    async fn watch(&mut self, follower: &mut Follower, shutdown: &Shutdown) -> Result<Arc<str>, End> {
         let mut patience = std::pin::pin!(tokio::time::sleep(FRESH_WAIT));
         let mut waiting = true;
         let mut held: Option<StreamState> = None;
         loop {
             tokio::select! {
-                event = subscription.next() => match event {
+                event = follower.next() => match event {
                     Event::Unit(delivery) => {
                         waiting = false;
                         self.failed = false;
                         if let Some(state) = held.take() {
                             self.tell(&ToPlayer::state(&state)).await?;
                         }
+                        self.tell_quality(follower.quality()).await?;
                         self.deliver(delivery).await?;
                     }
                     // A camera that is live is no picture yet: the one that proves it comes first.
@@ -224,7 +247,7 @@ impl Viewer {
                 () = shutdown.wait() => return Err(GOING_AWAY),
                 () = &mut patience, if waiting => {
                     waiting = false;
-                    subscription.take_newest();
+                    follower.take_newest();
                 }
             }
         }
@@ -250,6 +273,15 @@ impl Viewer {
         }
         self.socket.send(Opcode::Binary, &unit.payload).await?;
         Ok(())
+    }
+
+    async fn tell_quality(&mut self, quality: Quality) -> Result<(), End> {
+        if quality == self.told {
+            return Ok(());
+        }
+        self.told = quality;
+        let chosen = self.choice != Choice::Automatic;
+        self.tell(&ToPlayer::Quality { quality: quality.name(), chosen }).await
     }
 
     async fn init(&mut self, format: &Format) -> Result<(), End> {

@@ -1,18 +1,19 @@
-//! JPEG to H.264: one thread per stream that decodes and encodes while somebody wants H.264.
+//! JPEG to H.264, and raw pictures where a quality is made of them: one thread per stream that decodes and encodes
+//! while somebody wants H.264.
 
 use super::demand::{Demand, Wish};
 use super::room::Place;
 use super::{H264, waiting, worker};
 use crate::config::Encoding;
 use bytes::Bytes;
+use camherd_codec::I420View;
 use camherd_codec::h264::{self, Encoded, Encoder};
 use camherd_codec::jpeg::Decoder;
 use camherd_codec::picture::Picture;
 use camherd_codec::scale::Scaler;
 use camherd_hub::{Clock, Event, RenditionKey, Start, Stream, Subscription, Writer};
 use camherd_media::time::MediaTime;
-use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
-use std::sync::Arc;
+use camherd_media::unit::{Codec, Colour, Format, Packaging, PixelFormat, SharedFormat, Stamps, Unit};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -67,7 +68,7 @@ struct Job {
     scaled: Option<Picture>,
     encoder: Option<Encoder>,
     source_size: (u32, u32),
-    format: Option<Arc<Format>>,
+    format: SharedFormat,
     last: Option<Last>,
     last_idr: Option<Instant>,
 }
@@ -85,7 +86,7 @@ impl Job {
             scaled: None,
             encoder: None,
             source_size: (0, 0),
-            format: None,
+            format: SharedFormat::default(),
             last: None,
             last_idr: None,
         })
@@ -138,19 +139,20 @@ impl Job {
         self.last_idr.map_or_else(Instant::now, |last| last + IDR_ON_DEMAND)
     }
 
-    /// One JPEG in, one access unit out; nothing for a JPEG that is broken inside.
+    /// One picture in, one access unit out; nothing for a JPEG that is broken inside.
     fn encode(&mut self, source: &Unit, force_idr: bool) -> Result<Option<Unit>, String> {
-        if source.format.codec != Codec::Jpeg {
-            return Err(format!("the camera now sends {}", source.format.codec.name()));
-        }
-        let decoded = self.decoder.decode(&source.payload, &mut self.decoded);
+        let decoded = match source.format.codec {
+            Codec::Jpeg => self.decoder.decode(&source.payload, &mut self.decoded).map_err(|e| e.to_string()),
+            Codec::Raw(PixelFormat::I420(colour)) => self.copy(source, colour),
+            _ => return Err(format!("the camera now sends {}", source.format.codec.name())),
+        };
         self.whole = decoded.is_ok();
         if let Err(error) = decoded {
-            self.stream.count_drop("undecodable", error.to_string());
+            self.stream.count_drop("undecodable", error);
             return Ok(None);
         }
         let mut stamps = source.stamps;
-        stamps.decoded = Some(self.clock.now());
+        stamps.decoded = stamps.decoded.or_else(|| Some(self.clock.now()));
         self.prepare()?;
         let pts = match &self.last {
             Some(last) => source.pts.max(last.pts + LEAST_STEP),
@@ -158,6 +160,16 @@ impl Job {
         };
         let gap = self.last.as_ref().is_some_and(|last| pts.since(last.pts) > IDR_AFTER_GAP);
         self.encode_picture(pts, stamps, force_idr || gap)
+    }
+
+    /// A raw picture in the place of a decoded one.
+    fn copy(&mut self, source: &Unit, colour: Colour) -> Result<(), String> {
+        let (width, height) = (source.format.width, source.format.height);
+        let view =
+            I420View::from_packed(&source.payload, width, height, colour).map_err(|e| e.to_string())?;
+        self.decoded.resize(width, height).map_err(|error| error.to_string())?;
+        self.scaler.scale_view(&view, &mut self.decoded);
+        Ok(())
     }
 
     /// The picture of before as an IDR picture, at once: who joins does not wait for the camera.
@@ -188,10 +200,10 @@ impl Job {
             self.encoder = Some(Encoder::new(&config).map_err(|error| error.to_string())?);
             self.source_size = size;
         }
-        match &mut self.scaled {
-            Some(scaled) => self.scaler.scale(&self.decoded, scaled).map_err(|error| error.to_string()),
-            None => Ok(()),
+        if let Some(scaled) = &mut self.scaled {
+            self.scaler.scale(&self.decoded, scaled);
         }
+        Ok(())
     }
 
     fn encode_picture(
@@ -214,7 +226,7 @@ impl Job {
 
     fn unit(&self, payload: Bytes, pts: MediaTime, mut stamps: Stamps, keyframe: bool) -> Option<Unit> {
         stamps.encoded = Some(self.clock.now());
-        Some(Unit { payload, pts, dts: pts, keyframe, format: self.format.clone()?, stamps })
+        Some(Unit { payload, pts, dts: pts, keyframe, format: self.format.get()?.clone(), stamps })
     }
 
     fn learn_format(&mut self) {
@@ -222,10 +234,7 @@ impl Job {
         let Some(parameters) = encoder.parameters() else { return };
         let (width, height) = encoder.size();
         let codec = Codec::H264(parameters.clone());
-        let format = Format { codec, width, height, packaging: Packaging::Bare };
-        if self.format.as_deref() != Some(&format) {
-            self.format = Some(Arc::new(format));
-        }
+        self.format.share(Format { codec, width, height, packaging: Packaging::Bare });
     }
 }
 
@@ -243,6 +252,7 @@ mod tests {
     use crate::testing;
     use camherd_codec::jpeg;
     use camherd_media::time::Monotonic;
+    use std::sync::Arc;
 
     fn unit(payload: Bytes) -> Unit {
         let format = Format { codec: Codec::Jpeg, width: 64, height: 64, packaging: Packaging::Bare };

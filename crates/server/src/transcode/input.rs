@@ -6,7 +6,9 @@
 use super::{H264, JPEG};
 use camherd_hub::{Delivery, DeriveError, Event, RenditionKey, Start, Stream, Subscription};
 use camherd_media::unit::{Codec, Unit};
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 /// What is to be worked from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +88,22 @@ impl Input {
     /// Waits for the next event. [`Event::Ended`] also when the camera begins to send another codec: the
     /// next input finds its way. Cancel-safe.
     pub async fn next(&mut self) -> Event {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Polls for the next event; as [`Input::next`].
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         loop {
-            let event = self.subscription.next().await;
-            match self.sort(event) {
-                Some(event) => return event,
-                None => continue,
+            let event = ready!(self.subscription.poll_next(cx));
+            if let Some(event) = self.sort(event) {
+                return Poll::Ready(event);
             }
         }
+    }
+
+    /// Lets go of what waits: see [`Subscription::skip`].
+    pub fn skip(&mut self) {
+        self.subscription.skip();
     }
 
     /// The next unit of the right codec if it is there already.
@@ -145,7 +156,7 @@ mod tests {
     use camherd_media::time::MediaTime;
     use camherd_media::unit::{Format, H264Parameters, Packaging, Stamps};
     use std::sync::Mutex;
-    use std::task::{Context, Poll, Waker};
+    use std::task::Waker;
 
     /// Keeps the writers of what is asked for.
     #[derive(Default)]

@@ -9,6 +9,8 @@ mod decode;
 mod demand;
 mod encode;
 mod input;
+mod ladder;
+mod pace;
 mod package;
 mod pool;
 mod room;
@@ -18,9 +20,12 @@ pub use bus::clean_up as clean_up_bus;
 pub use convert::Form;
 pub use encode::IDR_ON_DEMAND;
 pub use input::{Input, Want};
+pub use ladder::{Ladder, Quality};
+pub use pace::{FPS, Pace};
 
 use crate::config::Config;
 use camherd_hub::{Derive, DeriveError, RenditionKey, RingLimits, Stream, Subscription, Writer};
+use camherd_media::container::Multipart;
 use camherd_media::unit::Unit;
 use room::Room;
 use std::sync::Arc;
@@ -40,11 +45,26 @@ pub const H264_TS: RenditionKey = RenditionKey::from_static("h264/ts");
 pub const JPEG: RenditionKey = RenditionKey::from_static("jpeg/native");
 /// JPEG as parts of `multipart/x-mixed-replace`.
 pub const JPEG_MULTIPART: RenditionKey = RenditionKey::from_static("jpeg/multipart");
+/// The same with another boundary, as the older multi-format server has it at `/stream<N>`.
+pub const JPEG_MULTIPART_OLD: RenditionKey = RenditionKey::from_static("jpeg/multipart-old");
 /// The decoded pictures, in the camera's size.
 pub const PICTURE: RenditionKey = RenditionKey::from_static("picture");
 
 /// Boundary between the parts of [`JPEG_MULTIPART`].
 pub const BOUNDARY: &str = "camherd-frame";
+
+/// The packager of [`JPEG_MULTIPART`], or of [`JPEG_MULTIPART_OLD`]; none for any other key.
+#[must_use]
+pub fn multipart(key: &RenditionKey) -> Option<Multipart> {
+    match key {
+        _ if *key == JPEG_MULTIPART => Multipart::new(BOUNDARY).ok(),
+        // Declared with the dashes of its delimiter lines, which are `--BOUNDARY` nevertheless.
+        _ if *key == JPEG_MULTIPART_OLD => {
+            Multipart::new("BOUNDARY").ok().map(Multipart::with_dashes_declared)
+        }
+        _ => None,
+    }
+}
 
 /// Raw pictures are a megabyte each: a rendition of them holds so many, enough for a reader that wants
 /// every one to be late by a quarter of a second at 30 a second.
@@ -107,7 +127,7 @@ impl Deriver {
     fn start(&self, stream: &Stream, key: &RenditionKey, writer: Writer) -> Result<(), String> {
         let (order, now) = (stream.order(), Instant::now());
         if *key == H264 {
-            let encoding = self.config.encoding(stream.name());
+            let encoding = ladder::encoding(&self.config, stream);
             return encode::start(stream, encoding, writer, self.encoders.enter(order, key, now)?);
         }
         if *key == PICTURE {

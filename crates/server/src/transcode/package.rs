@@ -2,7 +2,7 @@
 
 use super::demand::{Demand, Wish};
 use super::input::{Input, Want};
-use super::{BOUNDARY, H264_FMP4, H264_TS, JPEG_MULTIPART};
+use super::{H264_FMP4, H264_TS, multipart};
 use camherd_hub::{Clock, DeriveError, Event, RenditionKey, Stream, Writer};
 use camherd_media::container::{Fmp4Muxer, Multipart, MuxError, TsMuxer, WallClock};
 use camherd_media::unit::Unit;
@@ -21,8 +21,7 @@ impl Packager {
         match key {
             _ if *key == H264_FMP4 => Some(Packager::Fmp4(Fmp4Muxer::new())),
             _ if *key == H264_TS => Some(Packager::Ts(TsMuxer::new())),
-            _ if *key == JPEG_MULTIPART => Multipart::new(BOUNDARY).ok().map(Packager::Multipart),
-            _ => None,
+            _ => multipart(key).map(Packager::Multipart),
         }
     }
 

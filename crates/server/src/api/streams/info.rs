@@ -4,7 +4,7 @@ use super::catalogue::Entry;
 use super::rfc3339;
 use crate::api::state::Server;
 use crate::api::status::{RenditionStatus, rendition_status, rounded};
-use crate::transcode::{H264, JPEG, PICTURE};
+use crate::transcode::{H264, JPEG, Ladder, PICTURE, Quality};
 use camherd_hub::{RenditionKey, Stream};
 use camherd_media::ids::StreamName;
 use camherd_media::unit::Stamps;
@@ -60,6 +60,8 @@ pub struct StreamInfo {
     reason: String,
     /// The forms in which the stream exists now.
     renditions: Vec<RenditionStatus>,
+    /// The qualities in which the stream exists now, best first.
+    qualities: Vec<QualityInfo>,
     /// What the camera sent and nobody can use, by kind.
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     dropped: camherd_hub::Drops,
@@ -71,6 +73,54 @@ pub struct StreamInfo {
     age_ms: Option<f64>,
     /// How long the newest pictures took.
     latency: Latency,
+}
+
+/// One quality of a stream.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QualityInfo {
+    /// `high`, `medium` or `low`.
+    #[schema(example = "low")]
+    quality: &'static str,
+    /// Whether camherd makes it, else the camera sends it.
+    made: bool,
+    /// `waiting`, `live` or `offline`.
+    state: &'static str,
+    /// How the camera sends it; null where camherd makes it, in whatever form somebody watches.
+    codec: Option<&'static str>,
+    /// Pixels.
+    width: u32,
+    /// Pixels.
+    height: u32,
+    /// Frames per second over the last 3 s.
+    fps: f64,
+    /// Bits per second over the last 3 s, as the camera sends it; null where camherd makes it.
+    bitrate: Option<u64>,
+    /// Who watches it now.
+    viewers: usize,
+}
+
+/// The qualities of a stream that exist now.
+fn qualities(stream: &Stream) -> Vec<QualityInfo> {
+    let existing = Ladder::existing(stream);
+    let lower: usize = existing.iter().skip(1).map(|(_, lower, _)| lower.stats().viewers).sum();
+    let info = |(quality, of, made): (Quality, Stream, bool)| {
+        let (stats, state) = (of.stats(), of.state());
+        let format = of.newest().map(|(unit, _)| unit.format);
+        // Every viewer is counted by the stream itself, and those of a lower quality there as well.
+        let of_lower = if of.variant_name().is_none() { lower } else { 0 };
+        QualityInfo {
+            quality: quality.name(),
+            made,
+            state: state.label(),
+            codec: format.as_ref().filter(|_| !made).map(|format| format.codec.name()),
+            width: format.as_ref().map_or(0, |format| format.width),
+            height: format.as_ref().map_or(0, |format| format.height),
+            fps: rounded(stats.fps, 2),
+            bitrate: (!made).then_some(stats.bitrate as u64),
+            viewers: stats.viewers.saturating_sub(of_lower),
+        }
+    };
+    existing.into_iter().map(info).collect()
 }
 
 /// How long the newest pictures took, ms; null where it is not known.
@@ -175,6 +225,7 @@ fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
         state: state.label(),
         reason: state.reason().to_owned(),
         renditions: renditions.into_iter().map(rendition_status).collect(),
+        qualities: qualities(stream),
         viewers: stats.viewers,
         dropped: stats.drops,
         last_error: stats.last_error,

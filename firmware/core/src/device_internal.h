@@ -1,0 +1,47 @@
+/* What the parts of the device share. Not for shells. */
+#ifndef CAMHERD_DEVICE_INTERNAL_H
+#define CAMHERD_DEVICE_INTERNAL_H
+
+#include "camherd/device.h"
+
+/* device.c: takes over what the link has come to. Call it after everything that may have changed the link. */
+void ch_device_follow_link(ch_device *d, ch_ms now);
+/* Tells the link what is wanted. */
+void ch_device_apply_link(ch_device *d, ch_ms now, ch_anew anew);
+void ch_device_reboot(ch_device *d, ch_ms now, bool rollback);
+/* The camera's settings have changed. */
+void ch_device_camera_changed(ch_device *d, ch_ms now);
+void ch_device_tcpcam_count(ch_device *d, ch_ms now);
+
+/* device_events.c */
+void ch_device_camera_failed(ch_device *d, ch_ms now, const char *why);
+
+/* device_frames.c */
+void ch_device_frames_lost(ch_device *d);
+bool ch_device_frame_next(ch_device *d, ch_ms now, ch_action *action);
+bool ch_device_tcpcam_next(ch_device *d, ch_ms now, ch_action *action);
+ch_ms ch_device_capture_deadline(const ch_device *d, ch_ms now);
+
+/* device_channel.c */
+void ch_device_text_in(ch_device *d, ch_ms now, const char *text, size_t len);
+bool ch_device_text_next(ch_device *d, ch_ms now, ch_action *action);
+void ch_device_update_event(ch_device *d, ch_ms now, const ch_event *event);
+
+/* device_print.c: status lines */
+void ch_print_wifi(const ch_device *d);
+void ch_print_stream(const ch_device *d);
+void ch_print_cam(const ch_device *d);
+void ch_print_psram(const ch_device *d);
+void ch_print_tcpcam(const ch_device *d);
+void ch_print_sys(const ch_device *d, ch_ms now);
+void ch_print_error(const ch_device *d, const char *why);
+void ch_print_usage(const ch_device *d, const char *usage, int count, const char *const *words);
+void ch_print_help(const ch_device *d, const char *group);
+void ch_print_network(const ch_device *d, const ch_network *network);
+void ch_print_scan_end(const ch_device *d, const char *why);
+void ch_print_line(const ch_device *d, const char *text);
+
+/* Keeps as much of a reason as there is room for; NULL is none. */
+void ch_keep_reason(char reason[CH_REASON_MAX + 1], const char *text);
+
+#endif
