@@ -1394,6 +1394,7 @@ function codecName(mime) {
  * @property {string} stream name, empty for the server's default stream
  * @property {'auto'|'mse'|'jpeg'} mode
  * @property {number|null} fps highest rate asked for in JPEG mode
+ * @property {'auto'|'high'|'medium'|'low'} quality the one that is asked for; `auto` is what the connection carries
  * @property {() => void} onchange state, mode, size or note changed
  */
 class Session {
@@ -1405,6 +1406,7 @@ class Session {
   #transport = 'mse';
   #note = '';
   #codec = '';
+  #quality = 'high';
   #name;
   #sink = null;
   #mime = null;
@@ -1457,13 +1459,14 @@ class Session {
   }
 
   #url() {
-    const { base, fps, stream } = this.#options;
+    const { base, fps, quality, stream } = this.#options;
     const jpeg = this.#transport === 'jpeg';
     const url = new URL(jpeg ? 'ws/jpeg' : 'ws/fmp4', base);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.hash = '';
     url.search = base.search;
     if (stream) url.searchParams.set('stream', stream);
+    if (quality !== 'auto') url.searchParams.set('quality', quality);
     if (jpeg) url.searchParams.set('meta', '1');
     if (jpeg && fps) url.searchParams.set('fps', String(fps));
     return url.href;
@@ -1492,6 +1495,7 @@ class Session {
   #newConnection() {
     this.#closeSink();
     this.#expectInit = false;
+    this.#quality = 'high';
     this.#captured = null;
     this.#lastMedia = performance.now();
     this.#dropped.serverBefore += this.#dropped.server;
@@ -1515,6 +1519,9 @@ class Session {
       case 'state':
         this.#server = { state: String(message.state), reason: String(message.reason ?? '') };
         if (message.state === 'live') this.#lastMedia = performance.now();
+        break;
+      case 'quality':
+        this.#quality = String(message.quality);
         break;
       case 'init':
         this.#init(message);
@@ -1691,6 +1698,7 @@ class Session {
       stream: this.#name,
       mode: this.#transport,
       codec: this.#codec,
+      quality: this.#quality,
       note: this.#note,
       fps: this.#shownRate.rate(now),
       bitrate: this.#received.bitrate(now),
@@ -1738,7 +1746,7 @@ video, canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-
 .badge::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: currentColor; }
 .badge.live { color: #4ade80; } .badge.trouble { color: #fca5a5; } .badge.waiting { color: #fcd34d; }
 .numbers { overflow: hidden; text-overflow: ellipsis; color: #e8ecf0; }
-.old { color: #fcd34d; }
+.old, .quality { color: #fcd34d; }
 .note { position: absolute; top: 10px; left: 10px; max-width: calc(100% - 20px); padding: 3px 9px; border-radius: 6px;
   background: #000a; color: #fde68a; font-size: 12px; }
 .note[hidden], :host(:not([hud])) .note { display: none; }
@@ -1881,6 +1889,7 @@ class PlayerView {
     this.badge = element('span', 'badge', this.hud);
     this.numbers = element('span', 'numbers', this.hud);
     this.age = element('span', 'age', this.numbers);
+    this.quality = element('span', 'quality', this.numbers);
     this.more = element('span', 'more', this.numbers);
     this.wide = element('span', 'more wide', this.numbers);
   }
@@ -1947,6 +1956,9 @@ class PlayerView {
     setText(this.age, known && stats.age_ms !== null ? formatAge(stats.age_ms) : '');
     this.age.className = (stats.age_ms ?? 0) > OLD_MS ? 'age old' : 'age';
     const moving = known && stats.state === 'live';
+    const lower = moving && stats.quality !== 'high';
+    setText(this.quality, lower ? `  ·  ${stats.quality} quality` : '');
+    this.quality.title = lower ? 'The best that this connection carries, or what was asked for' : '';
     setText(this.more, moving ? `  ·  ${formatFps(stats.fps)}` : '');
     const size = `${stats.width}×${stats.height}`;
     setText(this.wide, moving ? `  ·  ${formatBitrate(stats.bitrate)}  ·  ${size}  ·  ${stats.codec}` : '');
@@ -1969,19 +1981,23 @@ const STATS_MS = 500;
 const MAX_FPS = 240;
 
 const MODES = ['auto', 'mse', 'jpeg'];
+/** What a `state` event tells of. */
+const SIGNED = ['state', 'reason', 'mode', 'quality', 'note', 'width', 'height'];
+
+const QUALITIES = ['auto', 'high', 'medium', 'low'];
 
 /** Where pages are rendered on a server there are no elements; importing this must not fail there. */
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
 /**
  * Attributes: `src` (the server's address, with `?stream=NAME`), `stream` (name on the page's own server), `mode`
- * (`auto`, `mse`, `jpeg`), `fps` (highest rate in JPEG mode), `hud` (numbers over the picture; `hud="mini"` shows
+ * (`auto`, `mse`, `jpeg`), `fps` (highest rate in JPEG mode), `quality` (`auto` is what the connection carries), `hud` (numbers over the picture; `hud="mini"` shows
  * fewer), `controls` (buttons). The picture has no sound; `muted` is accepted for likeness to `<video>`.
  *
- * Events: `state` when state, mode or note changed, `stats` twice a second; the detail of both is a `PlayerStats`.
+ * Events: `state` when state, mode, quality or note changed, `stats` twice a second; the detail of both is a `PlayerStats`.
  */
 class CamherdPlayer extends Base {
-  static observedAttributes = ['src', 'stream', 'mode', 'fps'];
+  static observedAttributes = ['src', 'stream', 'mode', 'fps', 'quality'];
 
   #view = null;
   #session = null;
@@ -2022,6 +2038,7 @@ class CamherdPlayer extends Base {
       stream,
       mode: this.mode,
       fps: this.fps,
+      quality: this.quality,
       onchange: () => this.#changed(),
     });
     this.#timer = setInterval(() => this.#renew(), STATS_MS);
@@ -2060,7 +2077,7 @@ class CamherdPlayer extends Base {
     if (!this.#session) return;
     const stats = this.stats;
     this.#show(stats);
-    const signature = JSON.stringify([stats.state, stats.reason, stats.mode, stats.note, stats.width, stats.height]);
+    const signature = JSON.stringify(SIGNED.map((key) => stats[key]));
     if (signature === this.#signature) return;
     this.#signature = signature;
     this.dispatchEvent(new CustomEvent('state', { detail: stats }));
@@ -2102,6 +2119,16 @@ class CamherdPlayer extends Base {
   set fps(value) {
     if (value === null) this.removeAttribute('fps');
     else this.setAttribute('fps', String(value));
+  }
+
+  /** Quality asked for: `auto`, `high`, `medium` or `low`. The one in use is `stats.quality`. */
+  get quality() {
+    const quality = this.getAttribute('quality');
+    return QUALITIES.includes(quality) ? quality : 'auto';
+  }
+
+  set quality(value) {
+    this.setAttribute('quality', value);
   }
 
   get src() {

@@ -20,6 +20,14 @@ const MODES = [
   ['jpeg', 'MJPEG'],
 ];
 
+/** Which picture: what the connection carries, or one in particular. */
+const QUALITIES = [
+  ['auto', 'Quality: automatic'],
+  ['high', 'High quality'],
+  ['medium', 'Medium quality'],
+  ['low', 'Low quality'],
+];
+
 /** The server's counters of what went wrong, in words. */
 const TROUBLES = {
   not_jpeg: 'not a JPEG',
@@ -81,7 +89,9 @@ export class WatchView {
     const fullscreen = h('button', { type: 'button', class: 'button', text: 'Full screen', onclick: () => this.player.toggleFullscreen() });
     const mode = h('select', { 'aria-label': 'Way of showing', onchange: () => (this.player.mode = mode.value) });
     for (const [value, text] of MODES) mode.append(h('option', { value, text }));
-    return h('div', { class: 'actions' }, this.switcher, mode, snapshot, fullscreen);
+    const quality = h('select', { 'aria-label': 'Quality', onchange: () => (this.player.quality = quality.value) });
+    for (const [value, text] of QUALITIES) quality.append(h('option', { value, text }));
+    return h('div', { class: 'actions' }, this.switcher, mode, quality, snapshot, fullscreen);
   }
 
   #numbersPanel() {
@@ -91,6 +101,7 @@ export class WatchView {
       ['bitrate', 'Bit rate'],
       ['size', 'Resolution'],
       ['mode', 'Shown as'],
+      ['quality', 'Quality'],
       ['late', 'Dropped on the way'],
       ['here', 'Dropped here'],
     ]);
@@ -152,8 +163,15 @@ export class WatchView {
     this.#put('bitrate', moving && formatBitrate(stats.bitrate));
     this.#put('size', sizeOf(stats));
     this.#put('mode', stats.codec);
+    this.#put('quality', moving && this.#quality(stats));
     this.#put('late', String(stats.dropped_server));
     this.#put('here', String(stats.dropped_decoder));
+  }
+
+  /** The quality in words, and why it is a lower one. */
+  #quality({ quality }) {
+    if (quality === 'high' || this.player.quality !== 'auto') return quality;
+    return `${quality}: your connection is slow`;
   }
 
   /** @param {object|undefined} stream this stream's entry of /status @param {object[]} streams all entries */

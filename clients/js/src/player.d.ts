@@ -10,6 +10,8 @@ export interface PlayerStats {
   mode: 'mse' | 'jpeg';
   /** Codec in use, for people: `H.264`, `MJPEG`; empty before the first picture. */
   codec: string;
+  /** The quality of the picture: a lower one than `high` was asked for, or the connection carries no more. */
+  quality: 'high' | 'medium' | 'low';
   /** Why the way of showing is not the one that was wanted, for people; empty when it is. */
   note: string;
   /** Frames shown per second, over the last 3 s. */
@@ -36,7 +38,7 @@ export interface PlayerStats {
 }
 
 export interface CamherdPlayerEventMap extends HTMLElementEventMap {
-  /** State, reason, mode, note or size changed. */
+  /** State, reason, mode, quality, note or size changed. */
   state: CustomEvent<PlayerStats>;
   /** Twice a second. */
   stats: CustomEvent<PlayerStats>;
@@ -52,6 +54,8 @@ export class CamherdPlayer extends HTMLElement {
   mode: 'auto' | 'mse' | 'jpeg';
   /** Highest frame rate asked for in JPEG mode (up to 240), or null for all frames. */
   fps: number | null;
+  /** What is asked for: `auto` (the default) is the best that the connection carries. */
+  quality: 'auto' | 'high' | 'medium' | 'low';
   /** Freezes the picture; going on continues at the live edge. */
   paused: boolean;
   /** The numbers now, or null while the element is not in a page. */

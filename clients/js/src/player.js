@@ -10,19 +10,23 @@ const STATS_MS = 500;
 const MAX_FPS = 240;
 
 const MODES = ['auto', 'mse', 'jpeg'];
+/** What a `state` event tells of. */
+const SIGNED = ['state', 'reason', 'mode', 'quality', 'note', 'width', 'height'];
+
+const QUALITIES = ['auto', 'high', 'medium', 'low'];
 
 /** Where pages are rendered on a server there are no elements; importing this must not fail there. */
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
 /**
  * Attributes: `src` (the server's address, with `?stream=NAME`), `stream` (name on the page's own server), `mode`
- * (`auto`, `mse`, `jpeg`), `fps` (highest rate in JPEG mode), `hud` (numbers over the picture; `hud="mini"` shows
+ * (`auto`, `mse`, `jpeg`), `fps` (highest rate in JPEG mode), `quality` (`auto` is what the connection carries), `hud` (numbers over the picture; `hud="mini"` shows
  * fewer), `controls` (buttons). The picture has no sound; `muted` is accepted for likeness to `<video>`.
  *
- * Events: `state` when state, mode or note changed, `stats` twice a second; the detail of both is a `PlayerStats`.
+ * Events: `state` when state, mode, quality or note changed, `stats` twice a second; the detail of both is a `PlayerStats`.
  */
 export class CamherdPlayer extends Base {
-  static observedAttributes = ['src', 'stream', 'mode', 'fps'];
+  static observedAttributes = ['src', 'stream', 'mode', 'fps', 'quality'];
 
   #view = null;
   #session = null;
@@ -63,6 +67,7 @@ export class CamherdPlayer extends Base {
       stream,
       mode: this.mode,
       fps: this.fps,
+      quality: this.quality,
       onchange: () => this.#changed(),
     });
     this.#timer = setInterval(() => this.#renew(), STATS_MS);
@@ -101,7 +106,7 @@ export class CamherdPlayer extends Base {
     if (!this.#session) return;
     const stats = this.stats;
     this.#show(stats);
-    const signature = JSON.stringify([stats.state, stats.reason, stats.mode, stats.note, stats.width, stats.height]);
+    const signature = JSON.stringify(SIGNED.map((key) => stats[key]));
     if (signature === this.#signature) return;
     this.#signature = signature;
     this.dispatchEvent(new CustomEvent('state', { detail: stats }));
@@ -143,6 +148,16 @@ export class CamherdPlayer extends Base {
   set fps(value) {
     if (value === null) this.removeAttribute('fps');
     else this.setAttribute('fps', String(value));
+  }
+
+  /** Quality asked for: `auto`, `high`, `medium` or `low`. The one in use is `stats.quality`. */
+  get quality() {
+    const quality = this.getAttribute('quality');
+    return QUALITIES.includes(quality) ? quality : 'auto';
+  }
+
+  set quality(value) {
+    this.setAttribute('quality', value);
   }
 
   get src() {

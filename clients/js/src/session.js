@@ -38,6 +38,7 @@ export function codecName(mime) {
  * @property {string} stream name, empty for the server's default stream
  * @property {'auto'|'mse'|'jpeg'} mode
  * @property {number|null} fps highest rate asked for in JPEG mode
+ * @property {'auto'|'high'|'medium'|'low'} quality the one that is asked for; `auto` is what the connection carries
  * @property {() => void} onchange state, mode, size or note changed
  */
 export class Session {
@@ -49,6 +50,7 @@ export class Session {
   #transport = 'mse';
   #note = '';
   #codec = '';
+  #quality = 'high';
   #name;
   #sink = null;
   #mime = null;
@@ -101,13 +103,14 @@ export class Session {
   }
 
   #url() {
-    const { base, fps, stream } = this.#options;
+    const { base, fps, quality, stream } = this.#options;
     const jpeg = this.#transport === 'jpeg';
     const url = new URL(jpeg ? 'ws/jpeg' : 'ws/fmp4', base);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     url.hash = '';
     url.search = base.search;
     if (stream) url.searchParams.set('stream', stream);
+    if (quality !== 'auto') url.searchParams.set('quality', quality);
     if (jpeg) url.searchParams.set('meta', '1');
     if (jpeg && fps) url.searchParams.set('fps', String(fps));
     return url.href;
@@ -136,6 +139,7 @@ export class Session {
   #newConnection() {
     this.#closeSink();
     this.#expectInit = false;
+    this.#quality = 'high';
     this.#captured = null;
     this.#lastMedia = performance.now();
     this.#dropped.serverBefore += this.#dropped.server;
@@ -159,6 +163,9 @@ export class Session {
       case 'state':
         this.#server = { state: String(message.state), reason: String(message.reason ?? '') };
         if (message.state === 'live') this.#lastMedia = performance.now();
+        break;
+      case 'quality':
+        this.#quality = String(message.quality);
         break;
       case 'init':
         this.#init(message);
@@ -335,6 +342,7 @@ export class Session {
       stream: this.#name,
       mode: this.#transport,
       codec: this.#codec,
+      quality: this.#quality,
       note: this.#note,
       fps: this.#shownRate.rate(now),
       bitrate: this.#received.bitrate(now),

@@ -26,7 +26,7 @@ video, canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-
 .badge::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: currentColor; }
 .badge.live { color: #4ade80; } .badge.trouble { color: #fca5a5; } .badge.waiting { color: #fcd34d; }
 .numbers { overflow: hidden; text-overflow: ellipsis; color: #e8ecf0; }
-.old { color: #fcd34d; }
+.old, .quality { color: #fcd34d; }
 .note { position: absolute; top: 10px; left: 10px; max-width: calc(100% - 20px); padding: 3px 9px; border-radius: 6px;
   background: #000a; color: #fde68a; font-size: 12px; }
 .note[hidden], :host(:not([hud])) .note { display: none; }

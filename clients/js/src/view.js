@@ -102,6 +102,7 @@ export class PlayerView {
     this.badge = element('span', 'badge', this.hud);
     this.numbers = element('span', 'numbers', this.hud);
     this.age = element('span', 'age', this.numbers);
+    this.quality = element('span', 'quality', this.numbers);
     this.more = element('span', 'more', this.numbers);
     this.wide = element('span', 'more wide', this.numbers);
   }
@@ -168,6 +169,9 @@ export class PlayerView {
     setText(this.age, known && stats.age_ms !== null ? formatAge(stats.age_ms) : '');
     this.age.className = (stats.age_ms ?? 0) > OLD_MS ? 'age old' : 'age';
     const moving = known && stats.state === 'live';
+    const lower = moving && stats.quality !== 'high';
+    setText(this.quality, lower ? `  ·  ${stats.quality} quality` : '');
+    this.quality.title = lower ? 'The best that this connection carries, or what was asked for' : '';
     setText(this.more, moving ? `  ·  ${formatFps(stats.fps)}` : '');
     const size = `${stats.width}×${stats.height}`;
     setText(this.wide, moving ? `  ·  ${formatBitrate(stats.bitrate)}  ·  ${size}  ·  ${stats.codec}` : '');

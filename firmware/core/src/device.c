@@ -189,11 +189,12 @@ static void camera_failed(ch_device *d, ch_ms now, const char *why)
     ch_keep_reason(d->camera_reason, why);
 }
 
-static void camera_up(ch_device *d, const ch_sensor *sensor)
+static void camera_up(ch_device *d, ch_ms now, const ch_sensor *sensor)
 {
     ch_text name;
     d->camera_sent = false;
     d->camera_up = true;
+    d->camera_due = now;
     d->camera_reason[0] = '\0';
     d->hello_due = d->hello_due || !ch_same(d->sensor_name, sensor->name);
     ch_text_init(&name, d->sensor_name, sizeof d->sensor_name);
@@ -210,7 +211,7 @@ static void camera_event(ch_device *d, ch_ms now, const ch_event *event)
         ch_policy_captured(&d->policy, now);
     } else if (d->camera_sent) {
         if (event->kind == CH_EV_CAMERA_UP) {
-            camera_up(d, event->sensor);
+            camera_up(d, now, event->sensor);
         } else {
             camera_failed(d, now, event->text);
         }
@@ -270,6 +271,11 @@ void ch_device_event(ch_device *d, ch_ms now, const ch_event *event)
         ws_event(d, now, event);
         break;
     }
+}
+
+bool ch_device_is_scanning(const ch_device *d)
+{
+    return d->scan_until != CH_NEVER;
 }
 
 /* Everything that time alone brings about. */
@@ -438,6 +444,12 @@ static bool rare_next(ch_device *d, ch_ms now, ch_action *action)
     return true;
 }
 
+static bool return_next(ch_device *d, ch_action *action)
+{
+    action->kind = CH_DO_RETURN;
+    return ch_frames_next_return(&d->frames, &action->handle);
+}
+
 bool ch_device_next(ch_device *d, ch_ms now, ch_action *action)
 {
     tick(d, now);
@@ -446,13 +458,13 @@ bool ch_device_next(ch_device *d, ch_ms now, ch_action *action)
     if (link_next(d, action)) {
         return true;
     }
-    if (ch_frames_next_return(&d->frames, &action->handle)) {
-        action->kind = CH_DO_RETURN;
+    if (return_next(d, action)) {
         return true;
     }
+    /* At the end once more: what has become too old while it was looked at. */
     return camera_next(d, now, action) || listen_next(d, now, action) || rare_next(d, now, action) ||
            ch_device_text_next(d, now, action) || ch_device_frame_next(d, now, action) ||
-           ch_device_tcpcam_next(d, now, action);
+           ch_device_tcpcam_next(d, now, action) || return_next(d, action);
 }
 
 static ch_ms sooner(ch_ms a, ch_ms b)

@@ -184,6 +184,9 @@ void ch_device_line(ch_device *device, ch_ms now, const char *line);
 /* The same for shells whose library splits the line; words[0] is the command's name. True: it was a good command. */
 bool ch_device_words(ch_device *device, ch_ms now, int count, const char *const *words);
 
+/* Whether results of `wifi scan` are still to be printed: consoles show no prompt until then. */
+bool ch_device_is_scanning(const ch_device *device);
+
 void ch_device_event(ch_device *device, ch_ms now, const ch_event *event);
 
 /*
