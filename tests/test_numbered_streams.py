@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from bisect import bisect_right
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator
@@ -19,11 +20,13 @@ import test_picture
 import ts
 from camera import open_socket
 from conftest import Processes
-from h264_clip import IDR, PPS, SPS, Clip, decode_begin, frame_hashes, kinds, looped, picture_key
+from h264_clip import IDR, PPS, SPS, Clip, decode_begin, frame_hashes, kinds, looped, nals, picture_key
 from multipart import MultipartReader
 from paced import PacedViewer
 from server import Server
-from tcp_push import H264, LISTEN, Pusher, RunningPusher, cuts, outliving, push_address, random_lengths
+from tcp_push import (
+    H264, LISTEN, Pusher, RunningPusher, cuts, outliving, push_address, random_lengths, wait_count,
+)  # fmt: skip
 from wait import eventually
 
 #: Bytes of the next picture that tell that the one before is complete: a start code and the head of a slice.
@@ -162,6 +165,29 @@ def test_video_cut_anywhere_is_the_same_video(
     assert (stream["received"], stream["dropped"]) == (40, {})
 
 
+@pytest.mark.parametrize("whole", [0, 15], ids=["always", "later"])
+def test_a_sender_may_pause_within_its_pictures(shared: Server, number: int, watched: Watched, whole: int) -> None:
+    """One that has written whole pictures so far may lose the rest of one group by it, once."""
+    clip = h264_clip.clip(frames=60)
+    with Pusher(push_address(shared), number, H264) as camera:
+        for n, picture in enumerate(clip.pictures):
+            middle = len(picture) if n < whole else len(picture) // 2
+            for part in filter(None, (picture[:middle], picture[middle:])):
+                camera.send(part)
+                time.sleep(0.02)  # The camera's rhythm.
+            if n == 1:
+                watched.wait_for(1)
+        camera.done()
+        last = picture_key(clip.pictures[-1])
+        eventually(lambda: picture_key(watched.messages[-1]) == last, "up to the last one")
+    shown = list(map(picture_key, watched.messages))
+    expected = list(map(picture_key, clip.pictures))
+    first_sure = 20 if whole else 0
+    assert shown[-(60 - first_sure) :] == expected[first_sure:]
+    if not whole:
+        assert shared.stream(f"stream{number}")["dropped"] == {}
+
+
 def test_a_whole_clip_in_one_message_is_taken(shared: Server, number: int) -> None:
     clip = h264_clip.clip()
     with Pusher(push_address(shared), number, H264) as camera:
@@ -253,6 +279,27 @@ def test_pictures_are_video_for_who_wants_video(shared: Server, number: int) -> 
         with open_socket(shared, f"/stream{number}") as viewer:
             messages = [viewer.recv(timeout=10) for _ in range(10)]
     assert IDR in kinds(messages[0]) and len(frame_hashes(b"".join(messages))) == 10
+
+
+def test_video_without_parameter_sets_is_counted_and_shown_once_it_has_them(
+    shared: Server, number: int, watched: Watched
+) -> None:
+    clip = h264_clip.clip()
+    bare = [b"".join(b"\0\0\0\1" + nal.data for nal in nals(p) if nal.kind not in (SPS, PPS)) for p in clip.pictures]
+    with Pusher(push_address(shared), number, H264) as camera:
+        for picture in bare[:20]:
+            camera.send(picture)
+        wait_count(shared, f"stream{number}", "missing_parameters")
+        assert shared.stream(f"stream{number}")["received"] == 0
+        for picture in [*clip.pictures[:20], *bare[20:]]:
+            camera.send(picture)
+        watched.wait_for(1)
+        camera.done()
+        eventually(lambda: shared.stream(f"stream{number}")["received"] == 40, "also those after it")
+        eventually(lambda: frame_hashes(b"".join(watched.messages))[-1] == frame_hashes(clip.data)[-1], "the last one")
+    for message in watched.messages:
+        if IDR in kinds(message):
+            assert {SPS, PPS} <= set(kinds(message)), "they are learned"
 
 
 NO_VIDEO = {
