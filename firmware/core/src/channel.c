@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-
 /* A message while it is read: its members, and the first thing that is wrong with them. */
 typedef struct reader {
     ch_json_member members[CH_MEMBERS_MAX];

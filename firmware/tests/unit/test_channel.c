@@ -156,7 +156,13 @@ static void telemetry_is_as_in_the_vectors(void **state)
         .failed = 2,
         .camera_errors = 3,
         .connects = 4,
-        .interval = {.captured = 3, .sent = 2, .bytes = 2000000, .capture_ms = 100, .convert_ms = 36, .send_ms = 41, .began = 5000},
+        .interval = {.captured = 3,
+                     .sent = 2,
+                     .bytes = 2000000,
+                     .capture_ms = 100,
+                     .convert_ms = 36,
+                     .send_ms = 41,
+                     .began = 5000},
     };
     ch_report report = {
         .id = "cam-a1b2c3",
