@@ -166,6 +166,7 @@ static void telemetry_is_as_in_the_vectors(void **state)
     };
     ch_report report = {
         .id = "cam-a1b2c3",
+        .reset = "power-on",
         .uptime_s = 3600,
         .vitals = {true, true, true, -61, 48, 181000, 163000, 4000000},
         .now = {CH_SIZE_640X480, 70, 15, false, false, 0, true},
@@ -224,6 +225,7 @@ static void what_does_not_fit_is_no_message(void **state)
     c.interval.began = 0;
     ch_report report = {
         .id = "cam-a1b2c3a1b2c3",
+        .reset = "deep-sleep",
         .uptime_s = UINT32_MAX,
         .vitals = {true, true, true, -128, -128, UINT32_MAX, UINT32_MAX, UINT32_MAX},
         .now = camera,

@@ -84,6 +84,7 @@ bool ch_channel_hello(ch_text *text, const ch_board *board, const ch_sensor *sen
 
 typedef struct ch_report {
     const char *id;
+    const char *reset;
     uint32_t uptime_s;
     ch_vitals vitals;
     ch_camera now; /* what the camera is set to */
