@@ -12,10 +12,12 @@ use crate::auth::{
     ensure_admin_token,
 };
 use crate::config::Config;
+use crate::net::announce::Notice;
 use crate::net::listener::{ListenError, bind};
 use crate::net::server;
 use crate::net::shutdown::Shutdown;
 use crate::outputs::viewer::Viewers;
+use crate::random::Random;
 use crate::sources::connected::Cameras;
 use crate::sources::pull::{AddError, Pulls};
 use crate::sources::refusals::Refusals;
@@ -62,6 +64,7 @@ pub struct App {
     server: Arc<Server>,
     deriver: Arc<Deriver>,
     sign_in: Option<SignInLink>,
+    _notice: Option<Notice>,
 }
 
 /// Listeners and their addresses.
@@ -131,7 +134,12 @@ impl App {
             config,
             shutdown,
         };
-        Ok(App { http, tcp, tcp_servers, server: Arc::new(server), deriver, sign_in })
+        let announced = server
+            .config
+            .announce
+            .then(|| Notice::of(&http.addresses, Random::unpredictable().bits() as u16));
+        let _notice = announced.flatten();
+        Ok(App { http, tcp, tcp_servers, server: Arc::new(server), deriver, sign_in, _notice })
     }
 
     /// The addresses of HTTP that are really bound, in the order of the configuration.
