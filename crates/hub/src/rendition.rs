@@ -24,6 +24,13 @@ impl RenditionKey {
         RenditionKey(std::borrow::Cow::Borrowed(key))
     }
 
+    /// What [`Derive::limits`](crate::Derive::limits) is asked for the source of a stream's variant. It is read and
+    /// written as [`RenditionKey::SOURCE`] of that variant.
+    #[must_use]
+    pub fn of_variant(name: &str) -> RenditionKey {
+        RenditionKey::new(format!("variant/{name}"))
+    }
+
     /// A key that is made at run time.
     #[must_use]
     pub fn new(key: String) -> RenditionKey {

@@ -137,6 +137,7 @@ impl Stream {
         derive: std::sync::Arc<dyn Derive>,
         clock: Clock,
     ) -> Stream {
+        let of_source = variant.map_or(limits, |name| derive.limits(&RenditionKey::of_variant(name), limits));
         Stream(Arc::new(Inner {
             name,
             variant,
@@ -145,7 +146,7 @@ impl Stream {
             limits,
             derive,
             clock,
-            source: Arc::new(Rendition::new(limits, StreamState::Waiting)),
+            source: Arc::new(Rendition::new(of_source, StreamState::Waiting)),
             derived: Mutex::new(BTreeMap::new()),
             state: Mutex::new(StreamState::Waiting),
             control: Control::default(),

@@ -219,11 +219,17 @@ pub async fn numbered(
         return ApiError::new(StatusCode::NOT_FOUND, message).into_response();
     };
     let query = ViewerQuery { stream: Some(name), ..query };
-    if request.headers().contains_key(header::UPGRADE) {
+    if wants_websocket(request.headers()) {
         return socket(&server, &query, Feed::AnnexB, request);
     }
     let kind = Kind::Mjpeg(Mjpeg { headers_ahead: is_browser(request.headers()), old_boundary: true });
     endless(&server, kind, &query).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// Whether the connection is to become a WebSocket; some clients offer HTTP/2 in the same header.
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    upgrade.to_ascii_lowercase().contains("websocket")
 }
 
 /// The stream that a number in an address means: that of the camera that pushes under it.

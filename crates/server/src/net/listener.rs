@@ -7,11 +7,11 @@ use tokio::net::{TcpListener, TcpStream};
 /// Connections that wait to be accepted: a page with many tiles opens dozens at once.
 const BACKLOG: u32 = 1024;
 
-/// Bytes that the kernel may hold unsent for one connection before it says "full": a JPEG. More would be delay that
-/// nobody sees, as a slow viewer's frames wait there instead of being dropped: a link of 150 kB/s takes a fifth of a
+/// Bytes that the kernel may hold unsent for one connection before it says "full". More would be delay that
+/// nobody sees, as a slow viewer's frames wait there instead of being dropped: a link of 150 kB/s takes a tenth of a
 /// second for so much.
 #[cfg(target_os = "linux")]
-const UNSENT: u32 = 32 * 1024;
+const UNSENT: u32 = 16 * 1024;
 
 /// A peer that acknowledges nothing, or has no room, for so long is gone: longer than a Wi-Fi roam.
 #[cfg(target_os = "linux")]

@@ -95,7 +95,8 @@ impl Feed {
             // Who asked for raw pictures of a size gets those, each of them.
             (Feed::Frames { .. }, _) => Ok(follow(Choice::Fixed(Quality::High))?.for_recording()),
             // A transport stream counts its packets: another one cannot follow in its place.
-            (Feed::Ts, Choice::Automatic) => follow(Choice::Fixed(Quality::High)),
+            (Feed::Ts, Choice::Automatic) => Ok(follow(Choice::Fixed(Quality::High))?.staying()),
+            (Feed::Ts, _) => Ok(follow(choice)?.staying()),
             _ => follow(choice),
         }
     }

@@ -4,7 +4,7 @@
 use super::demand::{Demand, Wish};
 use super::pool::Pool;
 use super::room::Place;
-use super::{PICTURE, waiting, worker};
+use super::{pictures_of, waiting, worker};
 use bytes::Bytes;
 use camherd_codec::picture::Picture;
 use camherd_codec::scale::Scaler;
@@ -74,7 +74,7 @@ pub(super) fn start(
     writer: Writer,
     place: Place,
 ) -> Result<(), String> {
-    let input = stream.subscribe(&PICTURE, Start::Newest).map_err(|error| error.reason)?;
+    let input = stream.subscribe(&pictures_of(stream), Start::Newest).map_err(|error| error.reason)?;
     let (name, stream) = (format!("{key:?} {}", stream.name()), stream.clone());
     worker::start(name, place, writer, move || {
         let mut job = Job::new(form, size, stream)?;

@@ -128,10 +128,6 @@ impl Job {
 
     /// One access unit in, at most one picture out.
     fn decode(&mut self, source: &Unit) -> Result<Option<Unit>, String> {
-        if matches!(source.format.codec, Codec::Raw(PixelFormat::I420(_))) {
-            // A quality that is made of the decoded pictures of another one.
-            return Ok(Some(source.clone()));
-        }
         if self.broken && !source.keyframe {
             return Ok(None);
         }

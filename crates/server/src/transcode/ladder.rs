@@ -8,7 +8,8 @@
 use super::pace::Pace;
 use super::{Form, LINGER, frames};
 use crate::config::{Config, Encoding, Level, MAX_PICTURE_SIDE, MIN_PICTURE_SIDE};
-use camherd_hub::{Event, Owner, Publisher, Start, Stream};
+use camherd_hub::{Event, Owner, Publisher, RenditionKey, Start, Stream, StreamState};
+use camherd_media::unit::Codec;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -67,6 +68,16 @@ impl Quality {
 const MADE_MEDIUM: &str = "made-medium";
 const MADE_LOW: &str = "made-low";
 
+/// Whether this is a quality that camherd makes.
+pub(super) fn is_made(stream: &Stream) -> bool {
+    matches!(stream.variant_name(), Some(MADE_MEDIUM | MADE_LOW))
+}
+
+/// Whether this is what the hub calls the source of such a quality when it asks how much that may hold.
+pub(super) fn is_source_of_made(key: &RenditionKey) -> bool {
+    [MADE_MEDIUM, MADE_LOW].into_iter().any(|name| *key == RenditionKey::of_variant(name))
+}
+
 /// The setting of a quality that is made; `None` for the camera's own.
 fn level(config: &Config, quality: Quality) -> Option<Level> {
     match quality {
@@ -120,7 +131,7 @@ impl Ladder {
         if all.len() > 1 {
             return all;
         }
-        let Some((_, mut above)) = size(stream) else { return all };
+        let Some((_, mut above)) = size(stream).filter(|_| is_decodable(stream)) else { return all };
         for quality in lower {
             let height = level(&self.config, *quality).and_then(|level| level.height);
             if let Some(height) = height.filter(|height| above * WORTH.1 >= height * WORTH.0) {
@@ -149,6 +160,12 @@ impl Ladder {
             self.runtime.spawn(make(stream.clone(), publisher, level));
         }
         variant
+    }
+
+    /// Whether a quality in this state, which has not begun yet, is being made: it cannot be had otherwise.
+    #[must_use]
+    pub fn is_on_its_way(state: &StreamState) -> bool {
+        *state == StreamState::Waiting || state.reason() == UNREAD
     }
 
     /// The qualities of `stream` that exist now, and whose streams they are, best first; `true` for those that
@@ -184,6 +201,12 @@ fn size(stream: &Stream) -> Option<(u32, u32)> {
         .filter(|size| size.0 > 0 && size.1 > 0)
 }
 
+/// Whether this build can decode what the camera sends.
+fn is_decodable(stream: &Stream) -> bool {
+    let codec = stream.newest().map(|(unit, _)| unit.format.codec.clone());
+    cfg!(feature = "ffmpeg") || !matches!(codec, Some(Codec::H265(_)))
+}
+
 /// The size of a picture of `of` scaled to `height`, with even sides.
 fn scaled((width, height): (u32, u32), to: u32) -> (u32, u32) {
     let to = to.min(height);
@@ -201,6 +224,8 @@ async fn make(stream: Stream, mut publisher: Publisher, level: Level) {
     loop {
         let variant = publisher.stream().clone();
         let reason = relay(&stream, &mut publisher, level).await;
+        // Also those hear of it who have had no picture yet.
+        publisher.stalled(&reason);
         publisher.end(&reason);
         // Who came between the last look and the end has found a publisher and would wait for ever.
         if reason != UNREAD || timeout(Duration::ZERO, variant.demand_changed(false)).await.is_err() {
@@ -265,9 +290,9 @@ mod tests {
     use super::*;
     use crate::testing;
     use bytes::Bytes;
-    use camherd_hub::{Derive, DeriveError, Hub, RenditionKey, RingLimits, Writer};
+    use camherd_hub::{Derive, DeriveError, Hub, RingLimits, Writer};
     use camherd_media::time::MediaTime;
-    use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
+    use camherd_media::unit::{Format, Packaging, Stamps, Unit};
     use std::sync::Mutex;
 
     fn unit(number: i64, (width, height): (u32, u32)) -> Unit {

@@ -89,6 +89,11 @@ pub fn shared(form: Form, size: Option<(u32, u32)>) -> RenditionKey {
     RenditionKey::new(format!("{}{SHARED}", frames(form, size).as_str()))
 }
 
+/// Where the decoded pictures of a stream are: a quality that is made consists of them.
+fn pictures_of(stream: &Stream) -> RenditionKey {
+    if ladder::is_made(stream) { RenditionKey::SOURCE } else { PICTURE }
+}
+
 /// The form and size of a key that [`frames`] has made.
 fn parse_frames(key: &str) -> Option<(Form, Option<(u32, u32)>)> {
     let (form, size) = key.split_once('/')?;
@@ -155,7 +160,7 @@ impl Derive for Deriver {
     }
 
     fn limits(&self, key: &RenditionKey, limits: RingLimits) -> RingLimits {
-        if *key == PICTURE || parse_frames(key.as_str()).is_some() {
+        if *key == PICTURE || ladder::is_source_of_made(key) || parse_frames(key.as_str()).is_some() {
             RingLimits { bytes: RAW_BYTES, units: RAW_UNITS, ..limits }
         } else {
             limits

@@ -22,9 +22,11 @@ const TOO_LATE: Duration = Duration::from_millis(600);
 /// The same for pictures that stand alone: the next one is the newest, so that skipping costs nothing but what is late.
 const TOO_LATE_ALONE: Duration = Duration::from_millis(300);
 
-/// Another quality that gives no picture in this time is not to be had: an encoder starts within a tenth of it, and a
-/// camera sends a keyframe.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Another quality that gives no picture in this time is not to be had: many cameras send a keyframe each ten seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a viewer that asked for a quality which it does not have looks for it again.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The first picture of another quality may be so much older than the last one that was shown: what is made is a few
 /// milliseconds behind what it is made of.
@@ -68,6 +70,12 @@ pub struct Follower {
     ladder: Arc<Ladder>,
     open: Open,
     adapts: bool,
+    /// The quality that was asked for.
+    wanted: Option<Quality>,
+    /// When it was last looked for.
+    looked: Monotonic,
+    /// Whether it stays with the quality of its first picture.
+    stays: bool,
     /// Whether a picture that is too late is skipped.
     hurries: bool,
     shown: Reading,
@@ -85,6 +93,8 @@ struct Reading {
     input: Input,
     /// Whether it has given a picture.
     given: bool,
+    /// Nothing more comes.
+    over: bool,
     /// Counts the viewer of a lower quality; those of the stream itself are counted by who serves them.
     _watch: Option<ViewerGuard>,
 }
@@ -95,7 +105,12 @@ impl Reading {
         let lower = source.variant_name().is_some();
         let quality = if lower { quality } else { Quality::High };
         let input = open(&source)?;
-        Ok(Reading { quality, input, given: false, _watch: lower.then(|| source.watch()) })
+        if lower && source.publisher().is_none() {
+            // It ended between the two, as nobody read it yet: now somebody does.
+            let _ = ladder.open(stream, quality);
+        }
+        let watch = lower.then(|| source.watch());
+        Ok(Reading { quality, input, given: false, over: false, _watch: watch })
     }
 }
 
@@ -110,14 +125,18 @@ impl Follower {
         choice: Choice,
         open: Open,
     ) -> Result<Follower, DeriveError> {
-        let first = match choice {
-            Choice::Automatic => Quality::High,
-            Choice::Fixed(quality) => quality,
+        let wanted = match choice {
+            Choice::Automatic => None,
+            Choice::Fixed(quality) => Some(quality),
         };
-        let shown = Reading::open(&ladder, stream, &open, first)?;
+        let shown = Reading::open(&ladder, stream, &open, wanted.unwrap_or(Quality::High))?;
+        let now = stream.clock().now();
         Ok(Follower {
-            pressure: Pressure::new(stream.clock().now()),
-            adapts: choice == Choice::Automatic && ladder.adapts(),
+            pressure: Pressure::new(now),
+            adapts: wanted.is_none() && ladder.adapts(),
+            wanted,
+            looked: now,
+            stays: false,
             hurries: true,
             stream: stream.clone(),
             ladder,
@@ -129,11 +148,18 @@ impl Follower {
         })
     }
 
+    /// For what cannot change to another quality in its middle: it stays with the one of its first picture.
+    #[must_use]
+    pub fn staying(mut self) -> Follower {
+        (self.adapts, self.stays) = (false, true);
+        self
+    }
+
     /// For programs that record: they stay with their quality, and rather take a picture late than not at all.
     #[must_use]
     pub fn for_recording(mut self) -> Follower {
-        (self.adapts, self.hurries) = (false, false);
-        self
+        self.hurries = false;
+        self.staying()
     }
 
     /// The quality of what was given last.
@@ -158,6 +184,10 @@ impl Follower {
             if let Some(delivery) = self.poll_switch(cx) {
                 return Poll::Ready(Event::Unit(delivery));
             }
+            if self.shown.over {
+                // What replaces it wakes this task.
+                return Poll::Pending;
+            }
             match ready!(self.shown.input.poll_next(cx)) {
                 Event::Unit(delivery) => {
                     if let Some(delivery) = self.admit(delivery) {
@@ -171,21 +201,26 @@ impl Follower {
                     if !of_stream.is_live() {
                         return Poll::Ready(Event::State(of_stream));
                     }
-                    if self.shown.given {
+                    if self.may_leave() && (self.shown.given || !Ladder::is_on_its_way(&state)) {
                         self.start(Quality::High);
                     }
                 }
-                Event::Ended(reason) if self.shown.quality != Quality::High => {
+                Event::Ended(reason) if self.shown.quality != Quality::High && self.may_leave() => {
                     tracing::debug!(stream = ?self.stream, "{} ended: {reason}", self.shown.quality.name());
-                    match Reading::open(&self.ladder, &self.stream, &self.open, Quality::High) {
-                        Ok(reading) => self.shown = reading,
-                        Err(error) => return Poll::Ready(Event::Ended(Arc::from(error.reason))),
+                    self.shown.over = true;
+                    self.start(Quality::High);
+                    if self.next.is_none() {
+                        return Poll::Ready(Event::Ended(reason));
                     }
-                    self.pressure.unable(self.stream.clock().now());
                 }
                 event => return Poll::Ready(event),
             }
         }
+    }
+
+    /// Whether it may go to another quality: a recording only before its first picture.
+    fn may_leave(&self) -> bool {
+        !(self.stays && self.shown.given)
     }
 
     /// The first picture of the quality that is to be shown next, if it is there.
@@ -256,7 +291,20 @@ impl Follower {
         self.skipped = 0;
         self.shown.given = true;
         self.last = Some(delivery.unit.pts);
+        self.look_for_wanted(now);
         Some(delivery)
+    }
+
+    /// Goes back to the quality that was asked for, once it can be had again.
+    fn look_for_wanted(&mut self, now: Monotonic) {
+        let Some(wanted) = self.wanted.filter(|wanted| *wanted != self.shown.quality) else { return };
+        if self.stays || self.next.is_some() || now.since(self.looked) < LOOK_AGAIN {
+            return;
+        }
+        self.looked = now;
+        if self.ladder.qualities(&self.stream).contains(&wanted) {
+            self.start(wanted);
+        }
     }
 
     fn follow(&mut self, verdict: Verdict, now: Monotonic) {

@@ -9,7 +9,7 @@ mod ring;
 use super::convert::{Form, Wanted};
 use super::demand::{Demand, Wish};
 use super::room::Place;
-use super::{PICTURE, shared, worker};
+use super::{pictures_of, shared, worker};
 use crate::config;
 use bytes::Bytes;
 use camherd_hub::{Event, Start, Stream, Subscription, Writer};
@@ -99,7 +99,7 @@ impl Bus {
         place: Place,
     ) -> Result<(), String> {
         let directory = self.directory.clone().ok_or("shared memory is switched off (bus.enabled)")?;
-        let input = stream.subscribe(&PICTURE, Start::Newest).map_err(|error| error.reason)?;
+        let input = stream.subscribe(&pictures_of(stream), Start::Newest).map_err(|error| error.reason)?;
         let name = format!("{:?} {}", shared(form, size), stream.name());
         let (budget, files, stream) = (self.budget.clone(), self.files.clone(), stream.clone());
         let wanted = Wanted::new(form, size, &stream);
