@@ -15,6 +15,7 @@ use crate::net::listener::{ListenError, bind};
 use crate::net::server;
 use crate::net::shutdown::Shutdown;
 use crate::outputs::viewer::Viewers;
+use crate::sources::device::Devices;
 use crate::sources::pull::{AddError, Pulls};
 use crate::sources::refusals::Refusals;
 use crate::sources::telemetry::Telemetry;
@@ -111,6 +112,7 @@ impl App {
             admission: Mutex::default(),
             refusals: Refusals::default(),
             telemetry: Telemetry::default(),
+            devices: Devices::default(),
             pulls,
             catalogue,
             hub,

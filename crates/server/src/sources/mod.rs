@@ -1,10 +1,11 @@
 //! Where pictures come from. A source turns what a camera speaks into units of the hub and knows nothing of
 //! viewers.
 //!
-//! Cameras that push: [`websocket`], with [`naming`] for those that say no name, [`telemetry`] for what they say
-//! about themselves and [`refusals`] for those that were turned away. Cameras that are pulled: [`pull`]
+//! Cameras that push: [`websocket`], with [`naming`] for those that say no name, [`device`] for
+//! those that can be told something, [`telemetry`] for what the others say about themselves and [`refusals`] for those that were turned away. Cameras that are pulled: [`pull`]
 //! keeps one connection to each, through [`rtsp`] or [`http`].
 
+pub mod device;
 pub mod http;
 mod jpeg_units;
 pub mod naming;

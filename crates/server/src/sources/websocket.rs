@@ -1,11 +1,12 @@
-//! Cameras over WebSocket: every binary message is one JPEG, every text message a device's report.
+//! Cameras over WebSocket: every binary message is one JPEG, every text message one of the device channel or a
+//! report.
 //!
 //! The HTTP side (who may, under which name) is decided before; here a camera has its stream.
 
 use crate::net::shutdown::Shutdown;
 use crate::net::websocket::{Socket, SocketError, close};
+use crate::sources::device::Session;
 use crate::sources::jpeg_units::JpegUnits;
-use crate::sources::telemetry::Telemetry;
 use bytes::Bytes;
 use camherd_hub::{Publisher, Superseded};
 use camherd_media::codec::jpeg;
@@ -31,12 +32,14 @@ enum End {
 pub async fn run(
     mut socket: Socket,
     mut publisher: Publisher,
-    telemetry: &Telemetry,
+    mut device: Session<'_>,
     stall_timeout: Duration,
     shutdown: Shutdown,
 ) {
     let mut ingest = Ingest::default();
-    let end = converse(&mut socket, &mut publisher, &mut ingest, telemetry, stall_timeout, &shutdown).await;
+    let end = converse(&mut socket, &mut publisher, &mut ingest, &mut device, stall_timeout, &shutdown).await;
+    // What it is told from here on would not be sent.
+    drop(device);
     let stream = publisher.stream().name().clone();
     match end {
         End::Left(reason) => {
@@ -55,12 +58,13 @@ async fn converse(
     socket: &mut Socket,
     publisher: &mut Publisher,
     ingest: &mut Ingest,
-    telemetry: &Telemetry,
+    device: &mut Session<'_>,
     stall_timeout: Duration,
     shutdown: &Shutdown,
 ) -> End {
     let mut stall = std::pin::pin!(tokio::time::sleep(stall_timeout));
     let mut waiting_since = Instant::now();
+    let mut resting = false;
     loop {
         let item = tokio::select! {
             item = socket.recv() => item,
@@ -69,9 +73,27 @@ async fn converse(
                 let reason = "the server is shutting down".to_owned();
                 return End::Close(close::GOING_AWAY, reason.clone(), reason);
             }
+            text = device.next() => {
+                if let Err(error) = socket.send_text(text).await {
+                    return End::Left(format!("the camera's connection broke: {error}"));
+                }
+                if device.is_resting() != resting {
+                    // Its silence counts from the moment at which it was woken.
+                    resting = !resting;
+                    waiting_since = Instant::now();
+                    stall.as_mut().reset(waiting_since + stall_timeout);
+                }
+                continue;
+            }
             () = &mut stall => {
+                if resting {
+                    // Nobody misses a picture, and the connection itself is watched over by its pings.
+                    stall.as_mut().reset(Instant::now() + stall_timeout);
+                    continue;
+                }
                 let silent = waiting_since.elapsed();
-                publisher.stalled(&format!("no frame for {} s", silent.as_secs()));
+                let reason = device.silence().unwrap_or_else(|| format!("no frame for {} s", silent.as_secs()));
+                publisher.stalled(&reason);
                 tracing::warn!(stream = %publisher.stream().name(), "no frame for {silent:.0?}");
                 // The next word on it comes from the next frame.
                 stall.as_mut().reset(Instant::now() + NEVER);
@@ -88,7 +110,7 @@ async fn converse(
                 Err(superseded) => return superseded_by(superseded),
             },
             Ok(Item::Oversize { bytes }) => ingest.oversize(publisher, bytes),
-            Ok(Item::Text(text)) => telemetry.note(publisher.stream().name(), &text),
+            Ok(Item::Text(text)) => device.text(&text),
             Ok(Item::Ping(payload)) => {
                 if let Err(error) = socket.send(Opcode::Pong, &payload).await {
                     return End::Left(format!("the camera's connection broke: {error}"));

@@ -1,10 +1,11 @@
 //! The camera's network side: how the device behaves on its WebSocket.
 //!
-//! Every binary message is one JPEG, sent in fragments of the device's buffer size. No token, no subprotocol. A send
-//! that takes too long ends the connection.
+//! Every binary message is one JPEG, sent in fragments of the device's buffer size; texts are the device channel. No
+//! token, no subprotocol. A send that takes too long ends the connection.
 
 use super::Error;
 use super::capture::Capture;
+use super::channel::{Channel, Outcome};
 use super::target::Target;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -18,7 +19,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
+use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message, Utf8Bytes};
 
 /// Payload of one WebSocket frame: the buffer of the device's WebSocket client.
 pub const FRAGMENT: usize = 16 * 1024;
@@ -31,9 +32,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes that the kernel may hold for a server that does not read. About two frames; the default of some megabytes
 /// would hide a stalled server for seconds and send old pictures afterwards.
 const SEND_BUFFER: u32 = 64 * 1024;
-/// Cameras are sent pings and closes only.
+/// Cameras are sent pings, closes and short texts only.
 const READ_BUFFER: usize = 4 * 1024;
-/// Largest message that is taken from a server, which has no reason to send any.
+/// Largest message that is taken from a server, which has no reason to send one of more than a kilobyte.
 const MAX_RECEIVED: usize = 64 * 1024;
 /// Bytes of unsent frames that the WebSocket layer may hold: one fragment and its header, and pongs.
 const WRITE_BUFFER: usize = 4 * FRAGMENT;
@@ -80,8 +81,20 @@ pub(super) enum End {
     Complete,
     /// The camera is to stop.
     Stopped,
+    /// The server wants the camera to restart.
+    Restart,
     /// The server or the network ended it.
     Lost(Lost),
+}
+
+/// What a connection is for.
+pub(super) struct Work<'a> {
+    /// Where frames come from.
+    pub(super) capture: &'a Capture,
+    /// What has gone over the wire so far.
+    pub(super) sent: &'a mut Sent,
+    /// Frames to be sent in all.
+    pub(super) limit: u64,
 }
 
 /// A connected camera.
@@ -116,71 +129,115 @@ impl Connection {
         }
     }
 
-    /// Sends frames as they come, until `limit` have been sent in all, `stop` is ready or the connection is lost.
+    /// Sends frames as they come, until as many as wanted have been sent in all, `stop` is ready or the connection is
+    /// lost. With a channel it tells of itself and obeys.
     ///
     /// # Errors
     /// The camera's own failure to make frames.
     pub(super) async fn run<S: Future<Output = ()>>(
         mut self,
-        capture: &Capture,
-        sent: &mut Sent,
-        limit: u64,
+        work: Work<'_>,
+        mut channel: Option<&mut Channel>,
         mut stop: Pin<&mut S>,
     ) -> Result<End, Error> {
+        let Work { capture, sent, limit } = work;
+        if let Some(channel) = channel.as_deref_mut() {
+            let hello = channel.connected(capture, sent);
+            if let Err(lost) = self.say(hello).await {
+                return Ok(End::Lost(lost));
+            }
+        }
         while sent.frames < limit {
-            let frame = tokio::select! {
+            let report_at = channel.as_ref().map(|channel| channel.report_at());
+            let done = tokio::select! {
                 biased;
                 () = stop.as_mut() => {
-                    self.close().await;
+                    self.close("the camera stops").await;
                     return Ok(End::Stopped);
                 }
-                lost = self.receive() => return Ok(End::Lost(lost)),
-                frame = capture.next() => frame?,
+                text = self.receive() => match (text, channel.as_deref_mut()) {
+                    (Err(lost), _) => return Ok(End::Lost(lost)),
+                    (Ok(text), None) => {
+                        tracing::debug!(text = shorten(&text), "the server sent a text, which this camera ignores");
+                        Ok(())
+                    }
+                    (Ok(text), Some(channel)) => {
+                        let Outcome { answer, restart } = channel.received(text.as_bytes(), capture);
+                        let said = match answer {
+                            Some(answer) => self.say(answer).await,
+                            None => Ok(()),
+                        };
+                        if restart {
+                            self.close("the camera restarts").await;
+                            return Ok(End::Restart);
+                        }
+                        said
+                    }
+                },
+                () = at(report_at) => match channel.as_deref_mut() {
+                    Some(channel) => self.say(channel.report(capture, sent)).await,
+                    None => Ok(()),
+                },
+                frame = capture.next() => self.show(frame?, sent).await,
             };
-            let bytes = frame.len() as u64;
-            let outcome = timeout(SEND_TIMEOUT, send(&mut self.socket, frame)).await;
-            if !matches!(outcome, Ok(Ok(()))) {
-                sent.broken += 1;
+            if let Err(lost) = done {
+                return Ok(End::Lost(lost));
             }
-            match outcome {
-                Ok(Ok(())) => (),
-                Ok(Err(error)) => return Ok(End::Lost(lost(error))),
-                Err(_) => return Ok(End::Lost(Lost::SendTimeout)),
-            }
-            sent.frames += 1;
-            sent.bytes += bytes;
         }
-        self.close().await;
+        self.close("the camera stops").await;
         Ok(End::Complete)
     }
 
-    /// Takes what the server sends (pings are answered by the library) until the connection ends.
-    async fn receive(&mut self) -> Lost {
+    async fn show(&mut self, frame: Bytes, sent: &mut Sent) -> Result<(), Lost> {
+        let bytes = frame.len() as u64;
+        let outcome = timeout(SEND_TIMEOUT, send(&mut self.socket, frame)).await;
+        if !matches!(outcome, Ok(Ok(()))) {
+            sent.broken += 1;
+        }
+        outcome.map_err(|_| Lost::SendTimeout)?.map_err(lost)?;
+        sent.frames += 1;
+        sent.bytes += bytes;
+        Ok(())
+    }
+
+    async fn say(&mut self, text: String) -> Result<(), Lost> {
+        let sending = self.socket.send(Message::Text(text.into()));
+        timeout(SEND_TIMEOUT, sending).await.map_err(|_| Lost::SendTimeout)?.map_err(lost)
+    }
+
+    /// The next text of the server; pings are answered by the library.
+    async fn receive(&mut self) -> Result<Utf8Bytes, Lost> {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Close(frame))) => {
-                    let Some(CloseFrame { code, reason }) = frame else { return Lost::Ended };
-                    return Lost::Closed { code: code.into(), reason: shorten(&reason) };
+                    let Some(CloseFrame { code, reason }) = frame else { return Err(Lost::Ended) };
+                    return Err(Lost::Closed { code: code.into(), reason: shorten(&reason) });
                 }
-                Some(Ok(Message::Text(text))) => {
-                    tracing::debug!(text = shorten(&text), "the server sent a text, which cameras ignore");
-                }
+                Some(Ok(Message::Text(text))) => return Ok(text),
                 Some(Ok(_)) => (),
-                Some(Err(error)) => return lost(error),
-                None => return Lost::Ended,
+                Some(Err(error)) => return Err(lost(error)),
+                None => return Err(Lost::Ended),
             }
         }
     }
 
     /// Says good-bye; a server that does not answer is left alone.
-    async fn close(&mut self) {
-        let farewell = CloseFrame { code: CloseCode::Away, reason: "the camera stops".into() };
+    async fn close(&mut self, reason: &'static str) {
+        let farewell = CloseFrame { code: CloseCode::Away, reason: reason.into() };
         let answered = async {
             if self.socket.close(Some(farewell)).await.is_ok() {
-                self.receive().await;
+                while self.receive().await.is_ok() {}
             }
         };
         let _ = timeout(CLOSE_TIMEOUT, answered).await;
+    }
+}
+
+/// Waits for the time, for ever without one.
+async fn at(time: Option<tokio::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

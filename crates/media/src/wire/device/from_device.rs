@@ -212,7 +212,9 @@ impl Hello {
         })
     }
 
-    fn to_json(&self) -> Value {
+    /// The message as JSON, with its `type`; what the device did not say is `null`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
         let set = &self.settings;
         json!({
             "type": "hello", "v": self.version, "id": self.id, "model": self.model, "firmware": self.firmware,
