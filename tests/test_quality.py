@@ -15,6 +15,7 @@ from camera import RunningCamera, open_socket
 from http_client import request
 from wait import eventually
 from websocket import BINARY, TEXT, RawWebSocket
+from websocket import connect as tcp_connect
 
 IDR = 5
 
@@ -164,6 +165,56 @@ def test_a_quality_is_made_only_while_somebody_watches_it(server):
             assert (low["made"], low["height"], low["viewers"]) == (True, 240, 1)
             eventually(lambda: 0 < qualities(server, "door")["low"]["fps"] <= 15, "its rate")
         eventually(lambda: list(qualities(server, "door")) == ["high"], "no longer made", 20)
+
+
+class SlowReader:
+    """Reads an HTTP answer at 250 kB a second, a fifth of what the camera sends."""
+
+    def __init__(self, server, target: str, accept: str = "*/*") -> None:
+        self.data = bytearray()
+        self._socket = tcp_connect(server.address, None, 16 * 1024, 10.0)
+        head = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n"
+        self._socket.sendall(head.encode())
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.02):
+            try:
+                self.data += self._socket.recv(5_000)
+            except OSError:
+                return
+
+    def __enter__(self) -> SlowReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._socket.close()
+        self._thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("target", "accept", "moved"),
+    [
+        ("/streams/door/mjpeg", "*/*", False),
+        ("/streams/door/mjpeg", "image/avif,image/webp,*/*", True),
+        ("/streams/door/mjpeg?quality=auto", "*/*", True),
+        ("/stream7", "*/*", True),
+        ("/stream7?quality=high", "*/*", False),
+    ],
+)
+def test_pages_are_moved_and_programs_that_are_busy_are_not(server, rough, target, accept, moved):
+    name = "stream7" if target.startswith("/stream7") else "door"
+    with RunningCamera(server, name, fps=20, draw=lambda number: rough[number % 10]):
+        server.wait_live(name)
+        with SlowReader(server, target, accept) as reader:
+            if moved:
+                eventually(lambda: qualities(server, name).get("low", {}).get("viewers") == 1, "a lower quality", 15)
+            else:
+                eventually(lambda: reader.data.count(b"X-Missed: ") > 15, "fewer pictures", 30)
+                assert list(qualities(server, name)) == ["high"]
 
 
 @pytest.mark.parametrize("target", ["/streams/door/mjpeg", "/ws/jpeg?stream=door&x=1"])

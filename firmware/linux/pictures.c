@@ -164,10 +164,10 @@ static scene scene_of(const pictures *p, unsigned width, unsigned height)
 /* A gradient that moves, a ball, and the number of the picture. */
 static void draw_row(const scene *s, unsigned y, uint8_t *row)
 {
-    unsigned text_x = 2 * s->scale, text_y = 2 * s->scale;
+    unsigned margin = 2 * s->scale;
     for (unsigned x = 0; x < s->width; x++, row += 3) {
         long dx = (long)x - (long)s->ball_x, dy = (long)y - (long)s->ball_y;
-        bool text = x >= text_x && y >= text_y && in_text(s->text, x - text_x, y - text_y, s->scale);
+        bool text = x >= margin && y >= margin && in_text(s->text, x - margin, y - margin, s->scale);
         if (text) {
             memset(row, 255, 3);
         } else if (dx * dx + dy * dy < (long)(s->radius * s->radius)) {

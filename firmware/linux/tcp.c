@@ -140,8 +140,8 @@ static void accept_one(tcp *t)
 
 static void serve(tcp *t, int client, short events)
 {
-    uint8_t bytes[256];
     if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) {
+        uint8_t bytes[256];
         ssize_t len = recv(t->clients[client].fd, bytes, sizeof bytes, MSG_DONTWAIT);
         if (len > 0) {
             ch_device_tcpcam_received(t->device, now_ms(), client, bytes, (size_t)len);

@@ -110,6 +110,26 @@ impl<'a> I420View<'a> {
         self.colour
     }
 
+    /// Some rows of it, as a picture of their own: `count` from row `first` on, as far as there are. What has chroma
+    /// in common with a row outside has that chroma too, so `first` should be even.
+    ///
+    /// `None` when there are none.
+    #[must_use]
+    pub fn band(&self, first: u32, count: u32) -> Option<I420View<'a>> {
+        let [y, u, v] = self.planes;
+        let (first, end) = (first as usize, (first as usize).saturating_add(count as usize).min(y.height));
+        if first >= end {
+            return None;
+        }
+        let part = |plane: Plane<'a>, first: usize, end: usize| Plane {
+            data: &plane.data[first * plane.stride..end * plane.stride],
+            height: end - first,
+            ..plane
+        };
+        let chroma = |plane| part(plane, first / 2, first / 2 + (end - first).div_ceil(2));
+        Some(I420View { planes: [part(y, first, end), chroma(u), chroma(v)], colour: self.colour })
+    }
+
     /// The planes Y, Cb and Cr.
     #[must_use]
     pub fn planes(&self) -> [Plane<'a>; 3] {
@@ -156,6 +176,21 @@ mod tests {
             let view = I420View::from_packed(&bytes, width, height, Colour::default());
             assert_eq!(view.err(), Some(Error::Size(SizeError { width, height })));
         }
+    }
+
+    #[test]
+    fn a_band_has_its_own_rows_and_the_bands_are_the_whole() {
+        let bytes: Vec<u8> = (0..15 + 6 + 6).collect();
+        let whole = I420View::from_packed(&bytes, 5, 3, Colour::default()).unwrap();
+        let band = whole.band(0, 2).unwrap();
+        assert_eq!((band.width(), band.height()), (5, 2));
+        let [y, u, v] = band.planes();
+        assert_eq!(y.rows().nth(1).unwrap(), [5, 6, 7, 8, 9]);
+        assert_eq!((u.rows().collect::<Vec<_>>(), v.height), (vec![&[15, 16, 17][..]], 1));
+        let last = whole.band(2, 1000).unwrap();
+        assert_eq!(last.height(), 1);
+        assert_eq!(last.planes()[2].rows().collect::<Vec<_>>(), [[24, 25, 26]]);
+        assert!(whole.band(3, 1).is_none() && whole.band(0, 0).is_none());
     }
 
     #[test]

@@ -45,6 +45,27 @@ pub struct Format {
     pub packaging: Packaging,
 }
 
+/// The format of the newest unit, for who makes units one after the other: those of one format share one [`Arc`], so
+/// that whoever takes them sees by the pointer that nothing has changed.
+#[derive(Clone, Debug, Default)]
+pub struct SharedFormat(Option<Arc<Format>>);
+
+impl SharedFormat {
+    /// `format` as the one of before, if that is equal.
+    pub fn share(&mut self, format: Format) -> Arc<Format> {
+        match &self.0 {
+            Some(known) if **known == format => known.clone(),
+            _ => self.0.insert(Arc::new(format)).clone(),
+        }
+    }
+
+    /// The one that was shared last; `None` before the first.
+    #[must_use]
+    pub fn get(&self) -> Option<&Arc<Format>> {
+        self.0.as_ref()
+    }
+}
+
 /// The coding of the pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Codec {

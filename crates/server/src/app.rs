@@ -2,9 +2,10 @@
 
 mod cameras;
 mod janitor;
+mod tcp;
 
 use crate::api::router::router;
-use crate::api::state::{Cameras, Server};
+use crate::api::state::Server;
 use crate::api::streams::catalogue::Catalogue;
 use crate::auth::{
     AuthError, Authenticator, HostPolicy, IngestPolicy, Moment, OriginPolicy, Policy, SignInLink,
@@ -15,6 +16,7 @@ use crate::net::listener::{ListenError, bind};
 use crate::net::server;
 use crate::net::shutdown::Shutdown;
 use crate::outputs::viewer::Viewers;
+use crate::sources::connected::Cameras;
 use crate::sources::device::Devices;
 use crate::sources::pull::{AddError, Pulls};
 use crate::sources::refusals::Refusals;
@@ -55,11 +57,27 @@ pub enum StartError {
 
 /// A server whose sockets are bound, ready to run.
 pub struct App {
-    listeners: Vec<TcpListener>,
+    http: Bound,
+    tcp: tcp::Sockets,
+    tcp_servers: tcp::Servers,
     server: Arc<Server>,
     deriver: Arc<Deriver>,
-    addresses: Vec<SocketAddr>,
     sign_in: Option<SignInLink>,
+}
+
+/// Listeners and their addresses.
+struct Bound {
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Bound {
+    fn bind(addresses: &[SocketAddr], setting: &'static str) -> Result<Bound, StartError> {
+        let listeners =
+            addresses.iter().map(|address| bind(*address, setting)).collect::<Result<Vec<_>, _>>()?;
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
+        Ok(Bound { listeners, addresses: addresses.map_err(StartError::Address)? })
+    }
 }
 
 impl App {
@@ -68,15 +86,8 @@ impl App {
     /// # Errors
     /// [`StartError`] says what a person can do.
     pub fn start(config: Config, shutdown: Shutdown) -> Result<App, StartError> {
-        let listeners = config
-            .http
-            .listen
-            .iter()
-            .map(|address| bind(*address, HTTP_SETTING))
-            .collect::<Result<Vec<_>, _>>()?;
-        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
-        let addresses = addresses.map_err(StartError::Address)?;
-
+        let http = Bound::bind(&config.http.listen, HTTP_SETTING)?;
+        let tcp = tcp::Sockets::bind(&config)?;
         let policy = Policy::new(&config);
         if let Some(warning) = &policy.warning {
             tracing::warn!("{warning}");
@@ -87,7 +98,7 @@ impl App {
         }
         let store = Arc::new(Store::open(&config.state)?);
         let token = if policy.required { ensure_admin_token(&store, Moment::now())? } else { None };
-        let sign_in = token.and_then(|token| token.sign_in_link(&addresses));
+        let sign_in = token.and_then(|token| token.sign_in_link(&http.addresses));
 
         let config = Arc::new(config);
         if config.bus.enabled {
@@ -101,16 +112,19 @@ impl App {
         let catalogue = Catalogue::load(store.clone(), &config)?;
         let pulls = Pulls::new(hub.clone(), config.stall_timeout, shutdown.clone());
         cameras::start(&pulls, &config, &catalogue)?;
+        let (refusals, cameras) = (Arc::<Refusals>::default(), Arc::<Cameras>::default());
+        let viewers = Viewers::new(config.limits.viewers);
+        let tcp_servers = tcp::Servers::new(&config, &hub, &refusals, &cameras, &viewers, &shutdown);
         let server = Server {
             hosts: HostPolicy::new(&policy),
             origins,
             ingest: IngestPolicy::new(&config),
             auth: Authenticator::new(policy, store)?,
             ladder: Arc::new(Ladder::new(config.clone(), Handle::current())),
-            viewers: Viewers::new(config.limits.viewers),
-            cameras: Arc::new(Cameras::default()),
+            viewers,
+            cameras,
             admission: Mutex::default(),
-            refusals: Refusals::default(),
+            refusals,
             telemetry: Telemetry::default(),
             devices: Devices::default(),
             pulls,
@@ -119,13 +133,25 @@ impl App {
             config,
             shutdown,
         };
-        Ok(App { listeners, server: Arc::new(server), deriver, addresses, sign_in })
+        Ok(App { http, tcp, tcp_servers, server: Arc::new(server), deriver, sign_in })
     }
 
-    /// The addresses that are really bound, in the order of the configuration.
+    /// The addresses of HTTP that are really bound, in the order of the configuration.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.http.addresses
+    }
+
+    /// The addresses for cameras that push over plain TCP that are really bound, in the order of the configuration.
+    #[must_use]
+    pub fn push_addresses(&self) -> &[SocketAddr] {
+        &self.tcp.push.addresses
+    }
+
+    /// The addresses for clients of a TCPCam that are really bound, in the order of the configuration.
+    #[must_use]
+    pub fn tcpcam_addresses(&self) -> &[SocketAddr] {
+        &self.tcp.tcpcam.addresses
     }
 
     /// The sign-in link, when this start made the first token.
@@ -139,7 +165,10 @@ impl App {
         let shutdown = self.server.shutdown.clone();
         let limit = self.server.config.http.max_connections;
         let janitor = tokio::spawn(janitor::run(self.server.clone()));
-        server::run(self.listeners, router(self.server), limit, shutdown).await;
+        tokio::join!(
+            server::run(self.http.listeners, router(self.server), limit, shutdown),
+            self.tcp_servers.run(self.tcp),
+        );
         janitor.abort();
         self.deriver.close();
     }

@@ -1,13 +1,17 @@
 //! The command line: what `camherd` can be told to do, and what it says to a person.
 
 mod demo;
+mod frames;
 mod log;
 mod signals;
 
 use crate::app::App;
 use crate::auth::{Moment, reset_admin_token};
+use crate::client::exit::Exit;
 use crate::config::{self, Config, Overrides};
+use crate::grab;
 use crate::net::shutdown;
+use crate::push;
 use crate::store::Store;
 use crate::virtual_camera;
 use clap::{ArgMatches, Args as _, Command, FromArgMatches};
@@ -21,8 +25,15 @@ type AnyError = Box<dyn Error + Send + Sync>;
 
 /// Runs `camherd` with the arguments of this process.
 pub fn run() -> ExitCode {
-    log::start();
-    let matches = command().get_matches();
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error),
+    };
+    if let Some((name @ ("grab" | "push"), matches)) = matches.subcommand() {
+        log::start(frames::log_level(name, matches));
+        return frames::run(name, matches);
+    }
+    log::start("info");
     let done = match matches.subcommand() {
         Some(("demo", matches)) => settings(matches).and_then(demo::run),
         Some(("camera", matches)) => camera(matches),
@@ -39,10 +50,24 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Says what is wrong with the command line, or what was asked about it.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // A terminal that is gone needs no help.
+    let _ = error.print();
+    let command = std::env::args_os().nth(1).unwrap_or_default();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if command == "grab" || command == "push" => Exit::Usage.code().into(),
+        code => u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from),
+    }
+}
+
 fn command() -> Command {
     let serve = Command::new("serve").about("Serve cameras and viewers (the default)");
     let demo = Command::new("demo").about("A server with three virtual cameras, to look at");
     let camera = Command::new("camera").about("A virtual ESP32 camera");
+    let grab = Command::new("grab").about("Frames from a camera or a camherd server to files");
+    let push = Command::new("push").about("Pictures from a pipe, a file or a camera to a server");
     let reset = Command::new("reset").about("Replace all tokens by one new admin token, and print it");
     let token = Command::new("token").about("Tokens for signing in").subcommand_required(true);
     // The server's flags stand without `serve` as well, as it is the default.
@@ -53,6 +78,8 @@ fn command() -> Command {
         .subcommand(config::flags(serve))
         .subcommand(config::flags(demo))
         .subcommand(virtual_camera::Args::augment_args(camera))
+        .subcommand(grab::Args::augment_args(grab))
+        .subcommand(push::Args::augment_args(push))
         .subcommand(token.subcommand(config::flags(reset)))
 }
 
@@ -104,7 +131,7 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Three lines that tell a person what to open, and a fourth at the first start beyond loopback.
+/// Lines that tell a person what to open and where cameras go, and how to sign in at the first start beyond loopback.
 fn greeting(app: &App) -> String {
     let first = app.addresses().first().copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
     let host = authority(first);
@@ -112,6 +139,12 @@ fn greeting(app: &App) -> String {
         "camherd {}\n  watch     http://{host}/\n  cameras   ws://{host}/ws/camera/NAME",
         env!("CARGO_PKG_VERSION")
     );
+    for address in app.push_addresses() {
+        let _ = write!(text, "\n  push      tcp://{}/NUMBER", authority(*address));
+    }
+    for address in app.tcpcam_addresses() {
+        let _ = write!(text, "\n  tcpcam    tcpcam://{}", authority(*address));
+    }
     if let Some(link) = app.sign_in() {
         let _ = write!(text, "\n  sign in   {}", link.url);
         if let Some(note) = &link.note {

@@ -146,8 +146,9 @@ static bool find_plain(const plain *list, size_t count, const char *name, const 
 
 static ch_complaint parse_wifi_set(words *rest, ch_command *command)
 {
-    const char *ssid = NULL, *pass = NULL, *word;
-    int place = 0;
+    enum { SSID, PASS, PLACES };
+    const char *values[PLACES] = {NULL, NULL}, *word;
+    int place = SSID;
     while ((word = next(rest)) != NULL) {
         bool is_ssid = ch_same(word, "--ssid");
         if (is_ssid || ch_same(word, "--pass")) {
@@ -155,25 +156,26 @@ static ch_complaint parse_wifi_set(words *rest, ch_command *command)
             if (value == NULL) {
                 return wrong(is_ssid ? "--ssid has no value" : "--pass has no value", wifi_usage);
             }
-            *(is_ssid ? &ssid : &pass) = value;
-        } else if (ch_same(word, "--save") || (place == 2 && ch_same(word, "save"))) {
+            values[is_ssid ? SSID : PASS] = value;
+        } else if (ch_same(word, "--save") || (place == PLACES && ch_same(word, "save"))) {
             command->save = true;
-        } else if (place < 2) {
-            *(place == 0 ? &ssid : &pass) = word;
-            place++;
+        } else if (place < PLACES) {
+            values[place++] = word;
         } else {
             return wrong("there is a word too many", wifi_usage);
         }
     }
-    if (ssid == NULL || pass == NULL) {
-        return wrong(ssid == NULL ? "the SSID is missing" : "the password is missing; an open network has \"\"",
-                     wifi_usage);
+    if (values[SSID] == NULL) {
+        return wrong("the SSID is missing", wifi_usage);
     }
-    const char *why = ch_check_ssid(ssid);
-    why = why != NULL ? why : ch_check_pass(pass);
+    if (values[PASS] == NULL) {
+        return wrong("the password is missing; an open network has \"\"", wifi_usage);
+    }
+    const char *why = ch_check_ssid(values[SSID]);
+    why = why != NULL ? why : ch_check_pass(values[PASS]);
     command->kind = CH_CMD_WIFI_SET;
-    command->words[0] = ssid;
-    command->words[1] = pass;
+    command->words[0] = values[SSID];
+    command->words[1] = values[PASS];
     return wrong(why, wifi_usage);
 }
 

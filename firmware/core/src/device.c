@@ -105,173 +105,6 @@ void ch_device_tcpcam_count(ch_device *d, ch_ms now)
     }
 }
 
-/* Events of Wi-Fi, discovery and WebSocket, as the link wants them. */
-static void link_event(ch_device *d, ch_ms now, const ch_event *event, ch_link_event_kind kind)
-{
-    ch_link_event in = {kind, event->attempt, event->alive};
-    ch_link_event_in(&d->link, now, in);
-    ch_device_follow_link(d, now);
-}
-
-static void wifi_event(ch_device *d, ch_ms now, const ch_event *event)
-{
-    bool up = event->kind == CH_EV_WIFI_UP;
-    if (event->attempt != d->link.wifi_attempt || !d->link.wifi_held) {
-        return;
-    }
-    link_event(d, now, event, up ? CH_LINK_EV_WIFI_UP : CH_LINK_EV_WIFI_DOWN);
-    if (!up) {
-        ch_keep_reason(d->wifi_reason, event->text);
-        return;
-    }
-    d->wifi_reason[0] = '\0';
-    ch_text address;
-    ch_text_init(&address, d->address, sizeof d->address);
-    ch_text_put(&address, event->text == NULL ? "" : event->text);
-}
-
-static void found_event(ch_device *d, ch_ms now, const ch_event *event)
-{
-    bool good = event->text != NULL && ch_check_host(event->text) == NULL && event->number >= 1 &&
-                event->number <= UINT16_MAX && event->attempt == d->link.attempt;
-    if (!good) {
-        link_event(d, now, event, CH_LINK_EV_NOT_FOUND);
-        return;
-    }
-    ch_copy(d->found_host, sizeof d->found_host, event->text);
-    d->found_port = (uint16_t)event->number;
-    link_event(d, now, event, CH_LINK_EV_FOUND);
-}
-
-static void ws_event(ch_device *d, ch_ms now, const ch_event *event)
-{
-    if (event->attempt != d->link.attempt) {
-        return;
-    }
-    switch (event->kind) {
-    case CH_EV_WS_UP:
-        link_event(d, now, event, CH_LINK_EV_WS_UP);
-        break;
-    case CH_EV_WS_DOWN:
-        ch_keep_reason(d->ws_reason, event->text);
-        link_event(d, now, event, CH_LINK_EV_WS_DOWN);
-        break;
-    case CH_EV_WS_TEXT:
-        link_event(d, now, event, CH_LINK_EV_HEARD);
-        if (d->ws_live) {
-            ch_device_text_in(d, now, event->text, event->len);
-        }
-        break;
-    case CH_EV_WS_SENT:
-        if (d->ws_busy) {
-            link_event(d, now, event, CH_LINK_EV_SENT);
-            d->ws_busy = false;
-            if (d->ws_frame != CH_NO_FRAME) {
-                ch_counters_sent(&d->counters, d->ws_len, (uint32_t)(now - d->ws_began));
-                ch_policy_send_ended(&d->policy, now);
-                ch_frames_drop(&d->frames, d->ws_frame);
-                d->ws_frame = CH_NO_FRAME;
-            }
-        }
-        break;
-    default:
-        link_event(d, now, event, CH_LINK_EV_HEARD);
-        break;
-    }
-}
-
-static void camera_failed(ch_device *d, ch_ms now, const char *why)
-{
-    d->camera_sent = false;
-    d->camera_up = false;
-    d->asked = CH_NEVER;
-    d->camera_due = now + CH_CAMERA_RETRY_MS;
-    ch_keep_reason(d->camera_reason, why);
-}
-
-static void camera_up(ch_device *d, const ch_sensor *sensor)
-{
-    ch_text name;
-    d->camera_sent = false;
-    d->camera_up = true;
-    d->camera_reason[0] = '\0';
-    d->hello_due = d->hello_due || !ch_same(d->sensor_name, sensor->name);
-    ch_text_init(&name, d->sensor_name, sizeof d->sensor_name);
-    ch_text_put(&name, sensor->name);
-    d->sensor.sizes = sensor->sizes;
-    d->sensor.max_fps = sensor->max_fps;
-    ch_policy_sensor(&d->policy, sensor->sizes, sensor->max_fps);
-}
-
-static void camera_event(ch_device *d, ch_ms now, const ch_event *event)
-{
-    if (event->kind == CH_EV_CAMERA_ERROR) {
-        d->counters.camera_errors++;
-        ch_policy_captured(&d->policy, now);
-    } else if (d->camera_sent) {
-        if (event->kind == CH_EV_CAMERA_UP) {
-            camera_up(d, event->sensor);
-        } else {
-            camera_failed(d, now, event->text);
-        }
-    }
-}
-
-static void scan_event(ch_device *d, const ch_event *event)
-{
-    if (d->scan_until == CH_NEVER) {
-        return;
-    }
-    if (event->kind == CH_EV_SCAN_DONE) {
-        d->scan_until = CH_NEVER;
-        ch_print_scan_end(d, event->text);
-    } else if (d->scan_found < d->scan_max) {
-        d->scan_found++;
-        ch_print_network(d, event->network);
-    }
-}
-
-void ch_device_event(ch_device *d, ch_ms now, const ch_event *event)
-{
-    switch (event->kind) {
-    case CH_EV_WIFI_UP:
-    case CH_EV_WIFI_DOWN:
-        wifi_event(d, now, event);
-        break;
-    case CH_EV_SCAN_FOUND:
-    case CH_EV_SCAN_DONE:
-        scan_event(d, event);
-        break;
-    case CH_EV_FOUND:
-        found_event(d, now, event);
-        break;
-    case CH_EV_NOT_FOUND:
-        link_event(d, now, event, CH_LINK_EV_NOT_FOUND);
-        break;
-    case CH_EV_CAMERA_UP:
-    case CH_EV_CAMERA_FAILED:
-    case CH_EV_CAMERA_ERROR:
-        camera_event(d, now, event);
-        break;
-    case CH_EV_TCPCAM_FAILED:
-        d->tcpcam_listening = false;
-        d->tcpcam_retry = now + CH_CAMERA_RETRY_MS;
-        ch_keep_reason(d->tcpcam_reason, event->text);
-        break;
-    case CH_EV_VITALS:
-        d->vitals = *event->vitals;
-        break;
-    case CH_EV_UPDATE_PROGRESS:
-    case CH_EV_UPDATE_DONE:
-    case CH_EV_UPDATE_FAILED:
-        ch_device_update_event(d, now, event);
-        break;
-    default:
-        ws_event(d, now, event);
-        break;
-    }
-}
-
 bool ch_device_is_scanning(const ch_device *d)
 {
     return d->scan_until != CH_NEVER;
@@ -286,10 +119,10 @@ static void tick(ch_device *d, ch_ms now)
     ch_device_tcpcam_count(d, now);
     ch_policy_tick(&d->policy, now);
     if (d->camera_sent && now >= d->camera_due) {
-        camera_failed(d, now, "the camera does not answer");
+        ch_device_camera_failed(d, now, "the camera does not answer");
     }
     if (d->asked != CH_NEVER && now >= d->asked + CH_CAPTURE_TIMEOUT_MS) {
-        camera_failed(d, now, "no frames came; it is set up anew");
+        ch_device_camera_failed(d, now, "no frames came; it is set up anew");
         d->camera_due = now;
     }
     if (d->scan_until != CH_NEVER && now >= d->scan_until) {
@@ -379,7 +212,7 @@ static bool camera_next(ch_device *d, ch_ms now, ch_action *action)
         return false;
     }
     if (d->board.needs_psram && d->board.psram_size == 0) {
-        camera_failed(d, now, "no PSRAM was found, and the camera needs it for its pictures");
+        ch_device_camera_failed(d, now, "no PSRAM was found, and the camera needs it for its pictures");
         return false;
     }
     action->power = true;
@@ -443,6 +276,12 @@ static bool rare_next(ch_device *d, ch_ms now, ch_action *action)
     return true;
 }
 
+static bool return_next(ch_device *d, ch_action *action)
+{
+    action->kind = CH_DO_RETURN;
+    return ch_frames_next_return(&d->frames, &action->handle);
+}
+
 bool ch_device_next(ch_device *d, ch_ms now, ch_action *action)
 {
     tick(d, now);
@@ -451,13 +290,13 @@ bool ch_device_next(ch_device *d, ch_ms now, ch_action *action)
     if (link_next(d, action)) {
         return true;
     }
-    if (ch_frames_next_return(&d->frames, &action->handle)) {
-        action->kind = CH_DO_RETURN;
+    if (return_next(d, action)) {
         return true;
     }
+    /* At the end once more: what has become too old while it was looked at. */
     return camera_next(d, now, action) || listen_next(d, now, action) || rare_next(d, now, action) ||
            ch_device_text_next(d, now, action) || ch_device_frame_next(d, now, action) ||
-           ch_device_tcpcam_next(d, now, action);
+           ch_device_tcpcam_next(d, now, action) || return_next(d, action);
 }
 
 static ch_ms sooner(ch_ms a, ch_ms b)

@@ -13,6 +13,9 @@ void ch_device_reboot(ch_device *d, ch_ms now, bool rollback);
 void ch_device_camera_changed(ch_device *d, ch_ms now);
 void ch_device_tcpcam_count(ch_device *d, ch_ms now);
 
+/* device_events.c */
+void ch_device_camera_failed(ch_device *d, ch_ms now, const char *why);
+
 /* device_frames.c */
 void ch_device_frames_lost(ch_device *d);
 bool ch_device_frame_next(ch_device *d, ch_ms now, ch_action *action);
@@ -36,7 +39,7 @@ void ch_print_usage(const ch_device *d, const char *usage, int count, const char
 void ch_print_help(const ch_device *d, const char *group);
 void ch_print_network(const ch_device *d, const ch_network *network);
 void ch_print_scan_end(const ch_device *d, const char *why);
-void ch_print_line(const ch_device *d, const char *line);
+void ch_print_line(const ch_device *d, const char *text);
 
 /* Keeps as much of a reason as there is room for; NULL is none. */
 void ch_keep_reason(char reason[CH_REASON_MAX + 1], const char *text);

@@ -193,6 +193,8 @@ static bool word(cursor *c, const char *text)
     return true;
 }
 
+/* Values hold values: recursion that CH_JSON_DEPTH bounds. */
+// NOLINTBEGIN(misc-no-recursion)
 static bool elements(cursor *c, int depth)
 {
     ch_json_kind kind;
@@ -256,7 +258,6 @@ static bool members_of(cursor *c, int depth)
 }
 
 /* A value with the blanks around it. `depth`: how deep it may still go. */
-// NOLINTNEXTLINE(misc-no-recursion): bounded by CH_JSON_DEPTH
 static bool value(cursor *c, int depth, ch_json_kind *kind)
 {
     bool good;
@@ -294,6 +295,7 @@ static bool value(cursor *c, int depth, ch_json_kind *kind)
     blanks(c);
     return good;
 }
+// NOLINTEND(misc-no-recursion)
 
 bool ch_json_object(const char *text, size_t len, ch_json_member *members, size_t room, size_t *count)
 {

@@ -38,10 +38,13 @@ static uint8_t capture_fps(const ch_policy *p)
     return ws > others ? ws : others;
 }
 
-/* After a change of what is wanted: the next frame comes no later than the new rate asks for. */
+/* After a change of what is wanted: the next frame comes as soon as the new rate asks for it. */
 static void retime(ch_policy *p, ch_ms now)
 {
     uint8_t fps = capture_fps(p);
+    if (p->next_capture < now) {
+        p->next_capture = now; /* after a pause: no burst to make up for it */
+    }
     if (fps != 0 && p->next_capture > now + 1000u / fps) {
         p->next_capture = now + 1000u / fps;
     }
@@ -71,15 +74,21 @@ void ch_policy_init(ch_policy *p, const ch_camera *set, ch_ms now)
     ch_policy_set(p, now, set);
 }
 
-void ch_policy_set(ch_policy *p, ch_ms now, const ch_camera *set)
+/* From the best that is set. */
+static void adapt_anew(ch_policy *p, ch_ms now)
 {
-    p->set = *set;
-    p->quality = set->quality;
-    p->fps = set->fps;
+    p->quality = p->set.quality;
+    p->fps = p->set.fps;
     p->calm = 0;
     p->calm_needed = CH_POLICY_CALM_MIN;
     p->rising = false;
     measure_anew(p, now);
+}
+
+void ch_policy_set(ch_policy *p, ch_ms now, const ch_camera *set)
+{
+    p->set = *set;
+    adapt_anew(p, now);
     retime(p, now);
 }
 
@@ -95,7 +104,7 @@ void ch_policy_ws(ch_policy *p, ch_ms now, bool up)
     p->demand_known = false;
     p->sending = CH_NEVER;
     p->next_ws = now;
-    measure_anew(p, now);
+    adapt_anew(p, now);
     retime(p, now);
 }
 
@@ -183,7 +192,7 @@ static void step_down(ch_policy *p, uint8_t rate)
     }
 }
 
-static void step_up(ch_policy *p)
+static void step_up(ch_policy *p, bool far_off)
 {
     if (p->rising && p->calm_needed > CH_POLICY_CALM_MIN) {
         p->calm_needed--; /* the step before held */
@@ -191,7 +200,8 @@ static void step_up(ch_policy *p)
     p->calm = 0;
     p->rising = p->fps < p->set.fps || p->quality < p->set.quality;
     if (p->fps < p->set.fps) {
-        p->fps = lower(p->set.fps, (uint8_t)(p->fps + (p->fps < 4 ? 1 : p->fps / 4)));
+        uint8_t step = far_off ? p->fps : p->fps / 4;
+        p->fps = lower(p->set.fps, (uint8_t)(p->fps + (step < 1 ? 1 : step)));
     } else if (p->quality < p->set.quality) {
         p->quality = lower(p->set.quality, (uint8_t)(p->quality + QUALITY_UP));
     }
@@ -215,7 +225,7 @@ void ch_policy_tick(ch_policy *p, ch_ms now)
         } else if (at_full >= CH_POLICY_CALM_PERCENT) {
             p->calm = 0;
         } else if (++p->calm >= p->calm_needed) {
-            step_up(p);
+            step_up(p, at_full < CH_POLICY_IDLE_PERCENT);
         }
     }
     measure_anew(p, now);

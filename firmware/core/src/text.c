@@ -52,7 +52,7 @@ void ch_text_i32(ch_text *text, int32_t value)
 static bool stands_bare(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("-._:/@+", c) != NULL);
+           (c != '\0' && strchr("-._:/@+[]", c) != NULL);
 }
 
 void ch_text_value(ch_text *text, const char *value)

@@ -108,6 +108,9 @@ class BusFeed(Feed):
             self._line[:] = rest
             for line in lines:
                 self._take(line.strip())
+            if count < len(self._chunk) and not self._connection.has_unread:
+                # That was all; asking once more would be one system call in four for each frame.
+                return
 
     def _take(self, line: bytes) -> None:
         # 20 digits are all that a 64-bit number has.

@@ -4,4 +4,7 @@ pub mod device;
 pub mod frame_bus;
 pub mod http1;
 pub mod multipart_reader;
+mod sized;
+pub mod tcp_push;
+pub mod tcpcam;
 pub mod websocket;

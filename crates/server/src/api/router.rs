@@ -156,6 +156,7 @@ mod tests {
     #[tokio::test]
     async fn every_error_says_what_was_wrong_as_json() {
         let mut config = Config::default();
+        config.tcp_push.listen.clear();
         config.http.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.state = std::env::temp_dir().join("camherd-router-test-writes-no-state.sqlite");
         let (trigger, shutdown) = shutdown::channel();

@@ -5,13 +5,13 @@ use crate::auth::{Authenticator, HostPolicy, IngestPolicy, OriginPolicy};
 use crate::config::Config;
 use crate::net::shutdown::Shutdown;
 use crate::outputs::viewer::Viewers;
+use crate::sources::connected::Cameras;
 use crate::sources::device::Devices;
 use crate::sources::pull::Pulls;
 use crate::sources::refusals::Refusals;
 use crate::sources::telemetry::Telemetry;
 use crate::transcode::Ladder;
 use camherd_hub::Hub;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// The server's parts, shared by all handlers.
@@ -42,39 +42,11 @@ pub struct Server {
     /// second one must see the first.
     pub admission: Mutex<()>,
     /// Cameras that were turned away.
-    pub refusals: Refusals,
+    pub refusals: Arc<Refusals>,
     /// What cameras report of themselves.
     pub telemetry: Telemetry,
     /// Cameras that speak the device channel.
     pub devices: Devices,
     /// The word to stop.
     pub shutdown: Shutdown,
-}
-
-/// The count of camera connections.
-#[derive(Debug, Default)]
-pub struct Cameras(AtomicUsize);
-
-/// Counts one camera connection for as long as it lives.
-#[must_use]
-pub struct CameraGuard(Arc<Cameras>);
-
-impl Cameras {
-    /// Counts one more.
-    pub fn enter(self: &Arc<Self>) -> CameraGuard {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        CameraGuard(self.clone())
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for CameraGuard {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

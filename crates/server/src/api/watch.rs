@@ -11,6 +11,7 @@ use crate::outputs::pick::{PickError, default_stream, pick};
 use crate::outputs::quality::Choice;
 use crate::outputs::snapshot;
 use crate::outputs::websocket::{Feed, MAX_FROM_PLAYER, Viewer};
+use crate::transcode::Quality;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -180,8 +181,12 @@ async fn file(
             return Err(ApiError::new(StatusCode::NOT_FOUND, message));
         }
     };
-    let query = ViewerQuery { stream: name.map(ToOwned::to_owned), ..query.clone() };
+    let mut query = ViewerQuery { stream: name.map(ToOwned::to_owned), ..query.clone() };
     if let Some(kind) = kind {
+        // A program that reads slowly is busy with the last picture, and has no use for smaller ones.
+        if !is_browser(headers) {
+            query.quality.get_or_insert_with(|| Quality::High.name().to_owned());
+        }
         return endless(server, kind, &query).await;
     }
     let stream = picked(server, &query)?;
@@ -209,7 +214,7 @@ pub async fn numbered(
     Query(query): Query<ViewerQuery>,
     request: Request,
 ) -> Response {
-    let Some(name) = numbered_name(&number) else {
+    let Some(name) = numbered_name(&server, &number) else {
         let message = format!("there is nothing at {}", request.uri().path());
         return ApiError::new(StatusCode::NOT_FOUND, message).into_response();
     };
@@ -221,10 +226,11 @@ pub async fn numbered(
     endless(&server, kind, &query).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// The stream that a number in an address means.
-fn numbered_name(number: &str) -> Option<String> {
-    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| format!("stream{number}"))
+/// The stream that a number in an address means: that of the camera that pushes under it.
+fn numbered_name(server: &Server, number: &str) -> Option<String> {
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit());
+    let name = server.config.tcp_push.name(number.parse().ok().filter(|_| plain)?)?;
+    Some(name.to_string())
 }
 
 /// Whether a browser asks, for a page or for an image in one: both say so in `Accept`, and programs that

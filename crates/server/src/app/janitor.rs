@@ -84,6 +84,7 @@ mod tests {
     async fn a_name_without_any_picture_goes_soon_and_a_camera_that_left_stays() {
         let mut config = Config::default();
         config.http.listen.clear();
+        config.tcp_push.listen.clear();
         config.streams.insert("configured".parse().unwrap(), Default::default());
         config.state = std::env::temp_dir().join("camherd-janitor-test-writes-no-state.sqlite");
         let (_trigger, shutdown) = shutdown::channel();

@@ -27,6 +27,7 @@ pub use host::{HostPolicy, HostRefusal};
 pub use ingest::{IngestPolicy, IngestRefusal};
 pub use origin::{OriginPolicy, OriginRefusal};
 pub use policy::Policy;
+pub(crate) use throttle::Throttle;
 pub use token::{NewToken, SignInLink, Token, ensure_admin_token, reset_admin_token};
 
 use std::net::IpAddr;

@@ -1,7 +1,9 @@
-//! Counting wrong tokens per address.
+//! Counting wrong tokens, and wrong PINs, per address.
 //!
 //! 256 random bits cannot be guessed at any rate; the limit keeps guessing from filling logs and time. Right
 //! tokens are therefore let through also from an address over the limit: behind a proxy all people share one.
+//!
+//! A PIN can be guessed. Who asks for one asks [`Throttle::blocked`] first, and lets nobody through who is.
 
 use super::normalise;
 use std::collections::HashMap;
@@ -16,17 +18,38 @@ pub(super) const WINDOW: Duration = Duration::from_secs(60);
 const MAX_ADDRESSES: usize = 4096;
 
 /// The failures of each address.
-#[derive(Default)]
-pub(super) struct Throttle {
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    /// Failures in a [`WINDOW`].
+    limit: u32,
     failures: HashMap<IpAddr, Failures>,
 }
 
+#[derive(Debug)]
 struct Failures {
     since: Instant,
     count: u32,
 }
 
+impl Default for Throttle {
+    fn default() -> Throttle {
+        Throttle::new(MAX_FAILURES)
+    }
+}
+
 impl Throttle {
+    /// Lets `limit` failures of an address pass in [`WINDOW`].
+    pub fn new(limit: u32) -> Throttle {
+        Throttle { limit, failures: HashMap::new() }
+    }
+
+    /// Whether the address has failed so often that another try does not count: how long until one does.
+    pub fn blocked(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
+        let entry = self.failures.get(&group(peer)).filter(|entry| entry.count >= self.limit)?;
+        let left = WINDOW.saturating_sub(now.saturating_duration_since(entry.since));
+        (!left.is_zero()).then_some(left)
+    }
+
     /// Counts a failure. `Some` when the address is over the limit: how long until it may try again.
     pub fn failed(&mut self, peer: IpAddr, now: Instant) -> Option<Duration> {
         let address = group(peer);
@@ -39,7 +62,7 @@ impl Throttle {
         }
         entry.count = entry.count.saturating_add(1);
         let left = WINDOW.saturating_sub(now.saturating_duration_since(entry.since));
-        (entry.count > MAX_FAILURES).then_some(left)
+        (entry.count > self.limit).then_some(left)
     }
 
     fn make_room(&mut self, now: Instant) {
@@ -78,6 +101,18 @@ mod tests {
         assert_eq!(throttle.failed(ip("::ffff:10.0.0.1"), later), Some(Duration::from_secs(40)));
         assert_eq!(throttle.failed(ip("10.0.0.2"), later), None);
         assert_eq!(throttle.failed(ip("10.0.0.1"), start + WINDOW), None);
+    }
+
+    #[test]
+    fn who_is_blocked_stays_so_for_the_window() {
+        let (mut throttle, start) = (Throttle::new(2), Instant::now());
+        throttle.failed(ip("10.0.0.1"), start);
+        assert_eq!(throttle.blocked(ip("10.0.0.1"), start), None);
+        throttle.failed(ip("10.0.0.1"), start);
+        let later = start + Duration::from_secs(20);
+        assert_eq!(throttle.blocked(ip("::ffff:10.0.0.1"), later), Some(Duration::from_secs(40)));
+        assert_eq!(throttle.blocked(ip("10.0.0.2"), later), None);
+        assert_eq!(throttle.blocked(ip("10.0.0.1"), start + WINDOW), None);
     }
 
     #[test]

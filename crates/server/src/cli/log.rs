@@ -1,14 +1,15 @@
 //! Logging: to standard error, by `RUST_LOG` (tracing's filter) or `LOG_LEVEL` (debug, info, warn, error).
 
+use crate::client::progress::LogWriter;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
-/// Starts it. An unusable filter is said and replaced by the default.
-pub(super) fn start() {
-    let (filter, complaint) = filter();
+/// Starts it, with `level` where nothing else is asked for. An unusable filter is said and replaced by that.
+pub(super) fn start(level: &'static str) {
+    let (filter, complaint) = filter(level);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| LogWriter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         // It would be said by `eprintln!`, which panics when standard error is gone, in whatever task logs.
@@ -19,8 +20,8 @@ pub(super) fn start() {
     }
 }
 
-fn filter() -> (EnvFilter, Option<String>) {
-    let default = || EnvFilter::new("info");
+fn filter(level: &'static str) -> (EnvFilter, Option<String>) {
+    let default = || EnvFilter::new(level);
     let variables = [("RUST_LOG", std::env::var("RUST_LOG")), ("LOG_LEVEL", std::env::var("LOG_LEVEL"))];
     for (name, value) in variables {
         let Some(value) = value.ok().filter(|value| !value.trim().is_empty()) else { continue };
@@ -31,7 +32,9 @@ fn filter() -> (EnvFilter, Option<String>) {
             Ok(filter) if known => (filter, None),
             _ => (
                 default(),
-                Some(format!("{name}={value:?} is no log level: use debug, info, warn or error; info it is")),
+                Some(format!(
+                    "{name}={value:?} is no log level: use debug, info, warn or error; {level} it is"
+                )),
             ),
         };
     }

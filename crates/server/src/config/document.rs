@@ -2,9 +2,9 @@
 //!
 //! Scalars are kept as they are written (`007` stays `007`), because what they mean is up to the key.
 
-use super::key::{Input, Item, Key};
+use super::input::{Input, Item, Key};
 use super::nearest::nearest;
-use super::{Config, ConfigError, File, KEYS, STREAM_KEYS, Source, Stream, streams, value};
+use super::{Config, ConfigError, File, KEYS, STREAM_KEYS, Source, Stream, push_streams, streams, value};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error as YamlError, Location, Spanned};
 use std::fmt;
@@ -181,6 +181,9 @@ impl Target for Config {
         path: &str,
         node: &Spanned<Node>,
     ) -> Result<bool, ConfigError> {
+        if path == push_streams::PATH {
+            return push_streams_table(file, config, node);
+        }
         if path != streams::PATH {
             return Ok(false);
         }
@@ -228,6 +231,30 @@ impl Target for Config {
         }
         Ok(true)
     }
+}
+
+/// `tcp_push.streams` where it is a table: numbers and the names of their streams.
+fn push_streams_table(
+    file: File<'_>,
+    config: &mut Config,
+    node: &Spanned<Node>,
+) -> Result<bool, ConfigError> {
+    let Node::Map(entries) = &node.value else { return Ok(false) };
+    for (number, node) in entries {
+        let invalid = |at: Location, key: &str, problem: String| ConfigError::Value {
+            location: place(file, at),
+            key: key.to_owned(),
+            problem,
+            expected: "numbers from 0 to 65535 with the names of their streams",
+        };
+        let Some(name) = text(file, node) else {
+            let key = format!("{}.{}", push_streams::PATH, number.value);
+            return Err(invalid(node.referenced, &key, "it is no stream name".into()));
+        };
+        push_streams::entry(config, &number.value, &name)
+            .map_err(|problem| invalid(number.referenced, push_streams::PATH, problem))?;
+    }
+    Ok(true)
 }
 
 /// A path and the sections above it: `a.b.c`, `a.b`, `a`.

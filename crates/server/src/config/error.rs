@@ -106,6 +106,14 @@ pub enum ConfigError {
         /// What the key takes.
         expected: &'static str,
     },
+    /// A key that is set and means nothing without another.
+    #[error("{key} is set, which needs {missing} as well")]
+    Needs {
+        /// The key that is set.
+        key: &'static str,
+        /// The key that is not.
+        missing: &'static str,
+    },
     /// More streams in `streams` than `limits.streams` allows.
     #[error(
         "streams: {configured} streams are configured but limits.streams is {limit}; raise limits.streams"

@@ -1,6 +1,7 @@
 //! The flags: one for every key, made from the table.
 
-use super::key::{KEYS, Key};
+use super::input::Key;
+use super::key::KEYS;
 use super::{CONFIG_VARIABLE, Config, DEFAULT_FILE};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};

@@ -1,105 +1,12 @@
 //! The one table of keys: it drives the file, the environment variables, the flags, their help, and the check
 //! of the reference.
 
+use super::input::{Input, Invalid, Key};
 use super::value::{self, Problem};
-use super::{Config, Source, streams};
+use super::{Config, push_streams, streams};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// A setting: how it is called, what it takes, and how it is set.
-pub struct Key<T> {
-    /// Path in the file, sections joined by dots: `http.listen`.
-    pub path: &'static str,
-    /// The default as written in the file; empty when not set.
-    pub default: &'static str,
-    /// Whether it takes a list (a YAML list, or one text with commas).
-    pub list: bool,
-    /// What it takes, to be read after "expected".
-    pub expected: &'static str,
-    /// What it is for; one or two sentences.
-    pub doc: &'static str,
-    pub(super) set: fn(&mut T, &Input) -> Result<(), Invalid>,
-}
-
-impl<T> Key<T> {
-    /// The environment variable: `http.listen` is `CAMHERD_HTTP_LISTEN`.
-    #[must_use]
-    pub fn variable(&self) -> String {
-        format!("CAMHERD_{}", self.path.replace('.', "_").to_ascii_uppercase())
-    }
-
-    /// The flag without its dashes: `http.listen` is `http-listen`.
-    #[must_use]
-    pub fn flag(&self) -> String {
-        self.path.replace(['.', '_'], "-")
-    }
-}
-
-/// What one place says about one key.
-pub(super) struct Input {
-    pub items: Vec<Item>,
-    /// Whether it is a YAML list.
-    pub listed: bool,
-    /// Where it is as a whole.
-    pub source: Source,
-}
-
-/// One text and where it came from.
-#[derive(Clone)]
-pub(super) struct Item {
-    pub text: String,
-    pub source: Source,
-}
-
-/// A value that its key does not take.
-pub(super) struct Invalid {
-    pub source: Source,
-    pub problem: Problem,
-}
-
-impl Input {
-    pub fn one(text: &str, source: Source) -> Input {
-        Input { items: vec![Item { text: text.to_owned(), source: source.clone() }], listed: false, source }
-    }
-
-    pub fn flag<T>(key: &Key<T>, texts: &[String]) -> Input {
-        let source = Source::Flag(format!("--{}", key.flag()));
-        let items = texts.iter().map(|text| Item { text: text.clone(), source: source.clone() });
-        Input { items: items.collect(), listed: false, source }
-    }
-
-    /// The texts of a list, split at commas, without empty ones.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &Source)> {
-        self.items.iter().flat_map(|item| {
-            item.text
-                .split(',')
-                .map(str::trim)
-                .filter(|text| !text.is_empty())
-                .map(|text| (text, &item.source))
-        })
-    }
-
-    /// The parsed entries of a list.
-    fn parse_all<V>(&self, parse: impl Fn(&str) -> Result<V, Problem>) -> Result<Vec<V>, Invalid> {
-        self.entries()
-            .map(|(text, source)| parse(text).map_err(|problem| Invalid { source: source.clone(), problem }))
-            .collect()
-    }
-
-    /// The parsed single value.
-    pub fn parse<V>(&self, parse: impl Fn(&str) -> Result<V, Problem>) -> Result<V, Invalid> {
-        match self.items.as_slice() {
-            [item] if !self.listed => {
-                parse(&item.text).map_err(|problem| Invalid { source: item.source.clone(), problem })
-            }
-            _ => Err(self.invalid("it takes one value, not a list")),
-        }
-    }
-
-    fn invalid(&self, problem: impl Into<Problem>) -> Invalid {
-        Invalid { source: self.source.clone(), problem: problem.into() }
-    }
-}
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -121,6 +28,8 @@ const MAX_PEERS: usize = 65_536;
 const MAX_STREAMS: usize = 16_384;
 /// Most addresses to listen on; each is a socket and a task.
 const MAX_LISTENERS: usize = 64;
+/// Most clients of the TCPCam server: what such a camera's clients are, a household, and some.
+const MAX_TCPCAM_CLIENTS: usize = 1024;
 
 /// Every key of the configuration.
 pub static KEYS: &[Key<Config>] = &[
@@ -379,6 +288,81 @@ pub static KEYS: &[Key<Config>] = &[
         },
     },
     Key {
+        path: "tcp_push.listen",
+        default: "127.0.0.1:12345",
+        list: true,
+        expected: "IP:PORT such as 127.0.0.1:12345 or 0.0.0.0:12345, a list of them, or `off`",
+        doc: "Addresses for cameras that push over plain TCP. `ingest` says who may: this protocol has no token.",
+        set: |config, input| {
+            config.tcp_push.listen = addresses_or_off(input)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "tcp_push.max_streams",
+        default: "256",
+        list: false,
+        expected: "a whole number from 1 to 16384",
+        doc: "Most stream numbers that are pushed at a time; each may have two connections, one a quality.",
+        set: |config, input| {
+            config.tcp_push.max_streams = input.parse(|text| value::count(text, 1, MAX_STREAMS))?;
+            Ok(())
+        },
+    },
+    Key {
+        path: push_streams::PATH,
+        default: "{}",
+        list: true,
+        expected: "in the file a table of names by number; elsewhere NUMBER=NAME, separated by commas",
+        doc: "The streams of the numbers that cameras push. Number 7 is `stream7` unless it has a name here.",
+        set: push_streams::set,
+    },
+    Key {
+        path: "tcpcam_server.listen",
+        default: "off",
+        list: true,
+        expected: "IP:PORT such as 127.0.0.1:3333 or 0.0.0.0:3333, a list of them, or `off`",
+        doc: "Addresses where clients of a TCPCam get a stream. Needs `tcpcam_server.pin` and `tcpcam_server.stream`.",
+        set: |config, input| {
+            config.tcpcam_server.listen = addresses_or_off(input)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "tcpcam_server.pin",
+        default: "",
+        list: false,
+        expected: "4 to 16 digits",
+        doc: "What clients of the TCPCam server must send. It goes over the network as it is.",
+        set: |config, input| {
+            config.tcpcam_server.pin = Some(input.parse(value::pin)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "tcpcam_server.stream",
+        default: "",
+        list: false,
+        expected: "a stream name",
+        doc: "The stream that clients of the TCPCam server get.",
+        set: |config, input| {
+            config.tcpcam_server.stream = Some(input.parse(streams::name)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "tcpcam_server.max_clients",
+        default: "8",
+        list: false,
+        expected: "a whole number from 1 to 1024",
+        doc: "Most clients of the TCPCam server at a time.",
+        set: |config, input| {
+            config.tcpcam_server.max_clients =
+                input.parse(|text| value::count(text, 1, MAX_TCPCAM_CLIENTS))?;
+            Ok(())
+        },
+    },
+    Key {
         path: "stall_timeout",
         default: "10s",
         list: false,
@@ -419,6 +403,19 @@ pub(super) fn idr_period(text: &str) -> Result<Duration, Problem> {
 }
 
 fn set_listen(config: &mut Config, input: &Input) -> Result<(), Invalid> {
+    config.http.listen = addresses(input)?;
+    Ok(())
+}
+
+/// Addresses, or `off` for none.
+fn addresses_or_off(input: &Input) -> Result<Vec<SocketAddr>, Invalid> {
+    if input.entries().map(|(text, _)| text).eq(["off"]) {
+        return Ok(Vec::new());
+    }
+    addresses(input)
+}
+
+fn addresses(input: &Input) -> Result<Vec<SocketAddr>, Invalid> {
     let listen = input.parse_all(value::address)?;
     if listen.is_empty() {
         return Err(input.invalid("it is empty"));
@@ -432,6 +429,5 @@ fn set_listen(config: &mut Config, input: &Input) -> Result<(), Invalid> {
             return Err(input.invalid(format!("{address} is there twice")));
         }
     }
-    config.http.listen = listen;
-    Ok(())
+    Ok(listen)
 }

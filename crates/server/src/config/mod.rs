@@ -10,9 +10,11 @@
 mod document;
 mod error;
 mod flags;
+mod input;
 mod key;
 mod nearest;
 mod origin;
+mod push_streams;
 #[cfg(test)]
 mod source_tests;
 mod stream_keys;
@@ -24,7 +26,8 @@ mod variables;
 
 pub use error::{ConfigError, Hint, Source};
 pub use flags::{Overrides, flags, from_matches};
-pub use key::{KEYS, Key};
+pub use input::Key;
+pub use key::KEYS;
 pub(crate) use origin::split_authority;
 pub use origin::{AllowedOrigins, OriginError, Scheme, WebOrigin};
 pub use stream_keys::STREAM_KEYS;
@@ -33,7 +36,8 @@ pub use variables::{CONFIG_VARIABLE, OTHER_VARIABLES, PORT_VARIABLE};
 
 use crate::sources::pull;
 use camherd_media::ids::StreamName;
-use key::Input;
+use camherd_media::wire::tcpcam::Pin;
+use input::Input;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -53,6 +57,9 @@ pub const PORT: u16 = 8080;
 
 /// The port that clients of the RTSP single-ingest server know; the same is served there.
 pub const OLD_PORT: u16 = 8091;
+
+/// The port of cameras that push over plain TCP.
+pub const PUSH_PORT: u16 = 12345;
 
 /// All settings, checked and with defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +82,10 @@ pub struct Config {
     pub limits: Limits,
     /// Raw pictures through shared memory.
     pub bus: Bus,
+    /// Cameras that push over plain TCP.
+    pub tcp_push: TcpPush,
+    /// A stream for clients of a TCPCam.
+    pub tcpcam_server: TcpCamServer,
     /// A camera that sends no picture for so long is offline.
     pub stall_timeout: Duration,
     /// An offline stream that nobody configured and nobody watches is forgotten after so long.
@@ -149,6 +160,38 @@ pub struct Bus {
     pub max_bytes: u64,
 }
 
+/// Cameras that push over plain TCP (`tcp_push.*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpPush {
+    /// Addresses to listen on; none where it is switched off.
+    pub listen: Vec<SocketAddr>,
+    /// Most stream numbers at a time.
+    pub max_streams: usize,
+    /// The streams of some numbers; the others are called `stream` and their number. No stream is there twice.
+    pub streams: BTreeMap<u16, StreamName>,
+}
+
+impl TcpPush {
+    /// The stream of a number, unless its name is no stream name, which cannot be.
+    #[must_use]
+    pub fn name(&self, number: u16) -> Option<StreamName> {
+        self.streams.get(&number).cloned().or_else(|| format!("stream{number}").parse().ok())
+    }
+}
+
+/// A stream for clients of a TCPCam (`tcpcam_server.*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpCamServer {
+    /// Addresses to listen on; none where it is switched off.
+    pub listen: Vec<SocketAddr>,
+    /// What clients must send, 4 to 16 digits; there where `listen` is not empty.
+    pub pin: Option<Pin>,
+    /// What they get; there where `listen` is not empty.
+    pub stream: Option<StreamName>,
+    /// Most clients at a time.
+    pub max_clients: usize,
+}
+
 /// What the configuration says about one stream (`streams.NAME`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
@@ -213,6 +256,12 @@ impl Default for Config {
                 directory: PathBuf::from("/dev/shm"),
                 max_bytes: 512 << 20,
             },
+            tcp_push: TcpPush {
+                listen: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PUSH_PORT)],
+                max_streams: 256,
+                streams: BTreeMap::new(),
+            },
+            tcpcam_server: TcpCamServer { listen: Vec::new(), pin: None, stream: None, max_clients: 8 },
             stall_timeout: Duration::from_secs(10),
             forget_after: Duration::from_secs(3600),
             streams: BTreeMap::new(),
@@ -291,7 +340,20 @@ impl Config {
                 limit: config.limits.streams,
             });
         }
+        config.check_tcpcam_server()?;
         Ok(config)
+    }
+
+    /// Whoever offers a stream must say which, and to whom.
+    fn check_tcpcam_server(&self) -> Result<(), ConfigError> {
+        let server = &self.tcpcam_server;
+        let missing = match (&server.pin, &server.stream) {
+            _ if server.listen.is_empty() => return Ok(()),
+            (None, _) => "tcpcam_server.pin",
+            (_, None) => "tcpcam_server.stream",
+            _ => return Ok(()),
+        };
+        Err(ConfigError::Needs { key: "tcpcam_server.listen", missing })
     }
 
     /// How to encode stream `name`: its own settings, and the global ones where it has none.

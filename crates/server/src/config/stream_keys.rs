@@ -1,7 +1,8 @@
 //! The keys of one stream, below `streams.NAME`.
 
 use super::Stream;
-use super::key::{Input, Invalid, Key, idr_period};
+use super::input::{Input, Invalid, Key};
+use super::key::idr_period;
 use super::streams::looks_like_url;
 use super::value::{self, Problem};
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub static STREAM_KEYS: &[Key<Stream>] = &[
         path: SOURCE,
         default: "",
         list: false,
-        expected: "a URL such as rtsp://USER:PASSWORD@192.168.1.20/stream1 or http://192.168.1.21:81/stream",
+        expected: "a URL such as rtsp://USER:PASSWORD@192.168.1.20/stream1, http://192.168.1.21:81/stream or tcpcam://192.168.1.22?pin=1235",
         doc: "The camera that the server fetches this stream from. Not set: a camera pushes it.",
         set: |stream, input| {
             stream.source = Some(input.parse(value::camera)?);

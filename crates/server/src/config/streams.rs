@@ -3,7 +3,7 @@
 //!
 //! No message repeats a value: it may be a URL with a password.
 
-use super::key::{Input, Invalid};
+use super::input::{Input, Invalid};
 use super::nearest::nearest;
 use super::stream_keys::{SOURCE, STREAM_KEYS};
 use super::value::Problem;

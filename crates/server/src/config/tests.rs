@@ -41,9 +41,9 @@ fn nothing_given_is_the_defaults() {
 
 #[test]
 fn the_table_of_keys_holds_the_defaults() {
-    for key in KEYS.iter().filter(|key| !key.default.is_empty() && key.path != streams::PATH) {
+    for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
         let mut config = Config::default();
-        let text = if key.default == "[]" { "" } else { key.default };
+        let text = if matches!(key.default, "[]" | "{}") { "" } else { key.default };
         apply(&mut config, key, &Input::one(text, Source::Flag(key.flag()))).unwrap();
         assert_eq!(config, Config::default(), "{}", key.path);
     }
@@ -75,6 +75,13 @@ fn every_key_sets_something() {
         ("bus.enabled", if cfg!(target_os = "linux") { "false" } else { "true" }),
         ("bus.directory", "/x"),
         ("bus.max_bytes", "1G"),
+        ("tcp_push.listen", "off"),
+        ("tcp_push.max_streams", "7"),
+        ("tcp_push.streams", "0=door"),
+        ("tcpcam_server.listen", "10.0.0.1:3333"),
+        ("tcpcam_server.pin", "47110815"),
+        ("tcpcam_server.stream", "door"),
+        ("tcpcam_server.max_clients", "7"),
         ("stall_timeout", "2s"),
         ("forget_after", "2h"),
         ("streams", "door"),
@@ -82,9 +89,12 @@ fn every_key_sets_something() {
     assert_eq!(values.map(|(key, _)| key).as_slice(), KEYS.iter().map(|key| key.path).collect::<Vec<_>>());
     let mut all = Vec::new();
     for (key, value) in values {
-        let by_flag = parse("", &[(key, &[value])], &[]).unwrap();
+        // One key means nothing without two others.
+        let needed =
+            if key == "tcpcam_server.listen" { "tcpcam_server: {pin: 123456, stream: yard}" } else { "" };
+        let by_flag = parse(needed, &[(key, &[value])], &[]).unwrap();
         let variable = KEYS.iter().find(|known| known.path == key).unwrap().variable();
-        assert_eq!(by_flag, parse("", &[], &[(&variable, value)]).unwrap(), "{key}");
+        assert_eq!(by_flag, parse(needed, &[], &[(&variable, value)]).unwrap(), "{key}");
         assert!(by_flag != Config::default() && !all.contains(&by_flag), "{key}");
         all.push(by_flag);
     }
@@ -196,6 +206,30 @@ fn ingest_is_a_mode_or_networks() {
         fault("ingest:\n  - 10.0.0.0/8\n  - camera.lan\n")
             .starts_with("camherd.yaml:3:5: ingest: \"camera.lan\"")
     );
+}
+
+#[test]
+fn listeners_are_switched_off_with_a_word() {
+    assert!(yaml("tcp_push: {listen: off}").tcp_push.listen.is_empty());
+    let wide = yaml("tcp_push: {listen: [\"0.0.0.0:1\", \"[::]:1\"]}");
+    assert_eq!(wide.tcp_push.listen.len(), 2);
+    assert!(fault("tcp_push: {listen: []}").contains("it is empty"));
+    assert!(fault("tcp_push: {listen: [off, \"0.0.0.0:1\"]}").contains("\"off\" is not an IP address"));
+    assert_eq!(wide.tcp_push.name(7), Some("stream7".parse().unwrap()));
+}
+
+#[test]
+fn a_tcpcam_server_needs_a_pin_and_a_stream_and_repeats_no_pin() {
+    let server = |rest: &str| format!("tcpcam_server: {{listen: \"127.0.0.1:3333\"{rest}}}");
+    assert_eq!(fault(&server("")), "tcpcam_server.listen is set, which needs tcpcam_server.pin as well");
+    assert!(fault(&server(", pin: 001235")).contains("needs tcpcam_server.stream"));
+    let config = yaml(&server(", pin: 001235, stream: door"));
+    assert_eq!(config.tcpcam_server.pin.as_ref().map(|pin| pin.expose()), Some("001235"));
+    assert!(!format!("{config:?}").contains("001235"));
+    for bad in ["123", "secret", "12345678901234567"] {
+        let error = fault(&server(&format!(", pin: {bad}")));
+        assert!(error.contains("4 to 16 digits") && !error.contains(bad), "{error}");
+    }
 }
 
 #[test]

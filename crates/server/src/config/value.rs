@@ -3,6 +3,7 @@
 use super::{AllowedOrigins, Source, WebOrigin};
 use crate::sources::pull::{Source as CameraSource, Transport};
 use camherd_codec::h264::{MAX_LONG_SIDE, MAX_SHORT_SIDE, MIN_DIMENSION};
+use camherd_media::wire::tcpcam::{MAX_PIN, Pin};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
@@ -108,6 +109,15 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
             format!("{text:?} is not an IP address with a port")
         }
     })
+}
+
+/// Fewest digits of a PIN that this server asks for: fewer are tried out in an afternoon.
+const MIN_PIN: usize = 4;
+
+/// What clients of the TCPCam server must send. The text is not repeated: it is a secret, however wrong.
+pub(super) fn pin(text: &str) -> Result<Pin, Problem> {
+    let wrong = || format!("it does not have {MIN_PIN} to {MAX_PIN} digits and nothing else");
+    if text.len() < MIN_PIN { Err(wrong()) } else { text.parse().map_err(|_| wrong()) }
 }
 
 fn origin(text: &str) -> Result<WebOrigin, Problem> {

@@ -1,6 +1,7 @@
 //! The environment: `CAMHERD_*`, and `PORT`.
 
-use super::key::{Input, KEYS, Key};
+use super::input::{Input, Key};
+use super::key::KEYS;
 use super::nearest::nearest;
 use super::{Config, ConfigError, Source};
 use std::ffi::OsString;
@@ -10,7 +11,8 @@ use std::path::PathBuf;
 pub const CONFIG_VARIABLE: &str = "CAMHERD_CONFIG";
 
 /// Variables that begin with `CAMHERD_`, are no setting, and are read elsewhere.
-pub const OTHER_VARIABLES: &[&str] = &[CONFIG_VARIABLE, "CAMHERD_ALLOW_SLOW_CODECS"];
+pub const OTHER_VARIABLES: &[&str] =
+    &[CONFIG_VARIABLE, "CAMHERD_ALLOW_SLOW_CODECS", crate::client::source::TOKEN_VARIABLE];
 
 /// The variable of the RTSP single-ingest server: the port that its clients know, in place of
 /// [`OLD_PORT`](super::OLD_PORT) among the default addresses.

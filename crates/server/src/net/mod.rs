@@ -2,7 +2,9 @@
 //!
 //! What is not here: what a connection is for (`sources`, `outputs`, `api`) and who may have one (`auth`).
 
+pub mod accept;
 pub mod backoff;
+pub mod dial;
 pub mod link;
 pub mod listener;
 pub mod server;

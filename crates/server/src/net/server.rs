@@ -1,20 +1,18 @@
-//! The accept loop: HTTP/1.1 connections to one router, bounded in number, drained at the end.
+//! HTTP/1.1 connections to one router.
 
+use super::accept::{self, Place, Quiet, Serve};
 use super::link::Link;
 use super::listener;
-use super::shutdown::{DRAIN, Shutdown};
+use super::shutdown::Shutdown;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
 use tower_service::Service;
 
 /// A client that has not sent its request's head by then is not one of ours.
@@ -24,92 +22,36 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// request head. One frame is always taken whole; what is above would be delay.
 const BUFFER: usize = 16 * 1024;
 
-/// Pause after the system refused a connection (no file descriptors left), so as not to spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// What repeats with every connection is logged once in this time: anybody can open connections.
-const LOG_EVERY: Duration = Duration::from_secs(10);
-
 /// Sent instead of an answer when there are too many connections.
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
     Retry-After: 5\r\nConnection: close\r\nContent-Length: 73\r\n\r\n\
     {\"error\":\"the server has no room for more connections (max_connections)\"}";
 
-/// A connection's place among [`run`]'s `max_connections`, found in each request's extensions. Whoever takes
-/// the connection over (an upgrade) keeps it until the connection ends.
-#[derive(Clone)]
-pub struct Place(#[expect(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
-
-/// Serves `router` on `listeners` until `shutdown`, then lets connections end for at most [`DRAIN`].
+/// Serves `router` on `listeners` until `shutdown`, then lets connections end for a while. Each request has the
+/// [`Place`] of its connection among its extensions.
 pub async fn run(listeners: Vec<TcpListener>, router: Router, max_connections: usize, shutdown: Shutdown) {
-    let all = u32::try_from(max_connections).unwrap_or(u32::MAX);
-    let room = Arc::new(Semaphore::new(all as usize));
-    let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept(listener, router.clone(), room.clone(), shutdown.clone()));
-    }
-    while accepting.join_next().await.is_some() {}
-    // Every connection holds one place: when all places are free, all connections have ended.
-    if tokio::time::timeout(DRAIN, room.acquire_many(all)).await.is_err() {
-        let left = max_connections - room.available_permits();
-        tracing::warn!("{left} connections did not end within {DRAIN:?} and are cut");
-    }
+    let http = Http { router, shutdown: shutdown.clone(), full: Arc::default() };
+    accept::run(listeners, http, max_connections, shutdown).await;
 }
 
-/// Lets one line through in [`LOG_EVERY`], and counts those that it stands for.
-#[derive(Default)]
-struct Quiet {
-    last: Option<Instant>,
-    count: u64,
+#[derive(Clone)]
+struct Http {
+    router: Router,
+    shutdown: Shutdown,
+    full: Arc<Mutex<Quiet>>,
 }
 
-impl Quiet {
-    /// How many there were since the last line, if it is time for one.
-    fn due(&mut self, now: Instant) -> Option<u64> {
-        self.count += 1;
-        if self.last.is_some_and(|last| now.duration_since(last) < LOG_EVERY) {
-            return None;
+impl Serve for Http {
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
+        tokio::spawn(serve(stream, peer, self.router.clone(), place, self.shutdown.clone()));
+    }
+
+    fn refuse(&self, stream: TcpStream, peer: SocketAddr) {
+        let due = self.full.lock().unwrap_or_else(PoisonError::into_inner).due(Instant::now());
+        if let Some(count) = due {
+            tracing::warn!(%peer, count, "refused: http.max_connections is reached");
         }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.count))
-    }
-}
-
-async fn accept(listener: TcpListener, router: Router, room: Arc<Semaphore>, shutdown: Shutdown) {
-    let (mut failed, mut full) = (Quiet::default(), Quiet::default());
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.wait() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            // The peer's doing, not a lack here: the next one must not wait for it.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) =>
-            {
-                continue;
-            }
-            Err(error) => {
-                if let Some(count) = failed.due(Instant::now()) {
-                    tracing::warn!(%error, count, "cannot accept a connection");
-                }
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        match room.clone().try_acquire_owned() {
-            Ok(permit) => {
-                let place = Place(Arc::new(permit));
-                tokio::spawn(serve(stream, peer, router.clone(), place, shutdown.clone()));
-            }
-            Err(_) => {
-                if let Some(count) = full.due(Instant::now()) {
-                    tracing::warn!(%peer, count, "refused: http.max_connections is reached");
-                }
-                tokio::spawn(refuse(stream));
-            }
-        }
+        tokio::spawn(refuse(stream));
     }
 }
 
@@ -143,20 +85,5 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
     };
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "connection ended");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_repeats_is_logged_once_in_a_while_with_its_count() {
-        let (mut quiet, start) = (Quiet::default(), Instant::now());
-        assert_eq!(quiet.due(start), Some(1));
-        for _ in 0..1000 {
-            assert_eq!(quiet.due(start + LOG_EVERY / 2), None);
-        }
-        assert_eq!(quiet.due(start + LOG_EVERY), Some(1001));
     }
 }

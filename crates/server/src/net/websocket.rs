@@ -1,7 +1,7 @@
 //! WebSocket on an HTTP connection: the handshake, and a socket that reads items and writes frames whose
 //! payload is shared between viewers.
 
-use super::server::Place;
+use super::accept::Place;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use bytes::{Bytes, BytesMut};

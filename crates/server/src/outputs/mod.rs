@@ -8,5 +8,6 @@ pub mod messages;
 pub mod pick;
 pub mod quality;
 pub mod snapshot;
+pub mod tcpcam;
 pub mod viewer;
 pub mod websocket;

@@ -3,13 +3,12 @@
 use camherd_hub::Clock;
 use camherd_media::codec::jpeg::Jpeg;
 use camherd_media::time::{MediaTime, Monotonic};
-use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
-use std::sync::Arc;
+use camherd_media::unit::{Codec, Format, Packaging, SharedFormat, Stamps, Unit};
 
 /// Makes units of the pictures of one camera, in the order in which they arrive.
 #[derive(Debug, Default)]
 pub(crate) struct JpegUnits {
-    format: Option<Arc<Format>>,
+    format: SharedFormat,
     last: Option<MediaTime>,
 }
 
@@ -17,16 +16,9 @@ impl JpegUnits {
     /// The unit of a picture whose last byte arrived at `received`. A JPEG says no time of its own, so that is
     /// its presentation time; pictures that arrive together never go back.
     pub(crate) fn unit(&mut self, clock: &Clock, jpeg: Jpeg, received: Monotonic) -> Unit {
-        let format = match &self.format {
-            Some(format) if (format.width, format.height) == (jpeg.width, jpeg.height) => format.clone(),
-            _ => Arc::new(Format {
-                codec: Codec::Jpeg,
-                width: jpeg.width,
-                height: jpeg.height,
-                packaging: Packaging::Bare,
-            }),
-        };
-        self.format = Some(format.clone());
+        let (width, height) = (jpeg.width, jpeg.height);
+        let format = Format { codec: Codec::Jpeg, width, height, packaging: Packaging::Bare };
+        let format = self.format.share(format);
         let pts = clock.media_time(received).max(self.last.unwrap_or_default());
         self.last = Some(pts);
         Unit { payload: jpeg.data, pts, dts: pts, keyframe: true, format, stamps: Stamps::received(received) }
@@ -38,6 +30,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use camherd_media::codec::jpeg::normalise;
+    use std::sync::Arc;
 
     fn picture(vector: &'static [u8]) -> Jpeg {
         normalise(&Bytes::from_static(vector)).unwrap()

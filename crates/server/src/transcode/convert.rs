@@ -11,8 +11,7 @@ use camherd_codec::scale::Scaler;
 use camherd_codec::{I420View, convert, jpeg};
 use camherd_hub::{Clock, Event, RenditionKey, Start, Stream, Subscription, Writer};
 use camherd_media::time::Monotonic;
-use camherd_media::unit::{Codec, Format, Packaging, PixelFormat, Unit};
-use std::sync::Arc;
+use camherd_media::unit::{Codec, Colour, Format, Packaging, PixelFormat, SharedFormat, Unit};
 
 /// When so many pictures wait, this thread is slower than the camera: only the newest is worth its time.
 /// Conversion is quick, so that a burst after a hiccup is caught up with in a few milliseconds, and
@@ -50,6 +49,16 @@ impl Form {
         }
     }
 
+    /// The pixels of a raw picture in the given colours; `None` for JPEG.
+    pub(super) fn pixels(self, colour: Colour) -> Option<PixelFormat> {
+        match self {
+            Form::Bgr24 => Some(PixelFormat::Bgr24),
+            Form::Gray => Some(PixelFormat::Gray8),
+            Form::I420 => Some(PixelFormat::I420(colour)),
+            Form::Jpeg => None,
+        }
+    }
+
     /// The form of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Form> {
@@ -73,29 +82,63 @@ pub(super) fn start(
     })
 }
 
-struct Job {
+/// What to make of the decoder's pictures, and which of them.
+pub(super) struct Wanted {
     form: Form,
     size: Option<(u32, u32)>,
-    stream: Stream,
-    clock: Clock,
-    pool: Pool,
     scaler: Scaler,
     scaled: Picture,
-    jpeg: jpeg::Encoder,
-    format: Option<Arc<Format>>,
     /// Raw pictures are for programs, which must not take one for new that a camera left behind when it went away,
     /// an hour ago perhaps: what was received before this is not given out.
     since: Option<Monotonic>,
 }
 
+impl Wanted {
+    /// `size` is the picture's own if there is none.
+    pub(super) fn new(form: Form, size: Option<(u32, u32)>, stream: &Stream) -> Wanted {
+        let since = (form != Form::Jpeg && !stream.state().is_live()).then(|| stream.clock().now());
+        Wanted { form, size, scaler: Scaler::new(), scaled: Picture::default(), since }
+    }
+
+    /// The pictures to work on now, of the given one and those that wait behind it.
+    pub(super) fn of(&self, first: Unit, input: &mut Subscription, stream: &Stream) -> Vec<Unit> {
+        let mut units = waiting(first, MAX_WAITING, input, stream);
+        units.retain(|unit| self.since.is_none_or(|since| unit.stamps.received >= since));
+        units
+    }
+
+    /// A picture of the decoder in the size that is wanted.
+    pub(super) fn view<'a>(&'a mut self, unit: &'a Unit) -> Result<I420View<'a>, String> {
+        let Codec::Raw(PixelFormat::I420(colour)) = unit.format.codec else {
+            return Err(format!("a decoder gave {}", unit.format.codec.name()));
+        };
+        let (width, height) = (unit.format.width, unit.format.height);
+        let view = I420View::from_packed(&unit.payload, width, height, colour);
+        let view = view.map_err(|error| error.to_string())?;
+        let (width, height) = self.size.unwrap_or((width, height));
+        if (width, height) == (view.width(), view.height()) {
+            return Ok(view);
+        }
+        self.scaled.resize(width, height).map_err(|error| error.to_string())?;
+        self.scaler.scale_view(&view, &mut self.scaled);
+        Ok(I420View::from(&self.scaled))
+    }
+}
+
+struct Job {
+    wanted: Wanted,
+    stream: Stream,
+    clock: Clock,
+    pool: Pool,
+    jpeg: jpeg::Encoder,
+    format: SharedFormat,
+}
+
 impl Job {
     fn new(form: Form, size: Option<(u32, u32)>, stream: Stream) -> Result<Job, String> {
         let jpeg = jpeg::Encoder::new(JPEG_QUALITY).map_err(|error| error.to_string())?;
-        let (scaler, scaled) = (Scaler::new(), Picture::default());
-        let clock = stream.clock();
-        let since = (form != Form::Jpeg && !stream.state().is_live()).then(|| clock.now());
-        let (pool, format) = (Pool::default(), None);
-        Ok(Job { form, size, stream, clock, pool, scaler, scaled, jpeg, format, since })
+        let (wanted, clock) = (Wanted::new(form, size, &stream), stream.clock());
+        Ok(Job { wanted, stream, clock, pool: Pool::default(), jpeg, format: SharedFormat::default() })
     }
 
     /// Converts until nobody reads.
@@ -111,10 +154,7 @@ impl Job {
             };
             match event {
                 Event::Unit(delivery) => {
-                    for unit in waiting(delivery.unit, MAX_WAITING, &mut input, &self.stream) {
-                        if self.since.is_some_and(|since| unit.stamps.received < since) {
-                            continue;
-                        }
+                    for unit in self.wanted.of(delivery.unit, &mut input, &self.stream) {
                         if writer.push(self.convert(&unit)?).is_err() {
                             return Ok(());
                         }
@@ -127,29 +167,11 @@ impl Job {
     }
 
     fn convert(&mut self, unit: &Unit) -> Result<Unit, String> {
-        let Codec::Raw(PixelFormat::I420(colour)) = unit.format.codec else {
-            return Err(format!("a decoder gave {}", unit.format.codec.name()));
-        };
-        let (width, height) = (unit.format.width, unit.format.height);
-        let view = I420View::from_packed(&unit.payload, width, height, colour);
-        let view = view.map_err(|error| error.to_string())?;
-        let (width, height) = self.size.unwrap_or((width, height));
-        let Job { scaler, scaled, .. } = self;
-        let view = if (width, height) == (view.width(), view.height()) {
-            view
-        } else {
-            scaled.resize(width, height).map_err(|error| error.to_string())?;
-            scaler.scale_view(&view, scaled).map_err(|error| error.to_string())?;
-            I420View::from(&*scaled)
-        };
+        let form = self.wanted.form;
+        let view = self.wanted.view(unit)?;
+        let (width, height) = (view.width(), view.height());
         let mut stamps = unit.stamps;
-        let pixels = match self.form {
-            Form::Bgr24 => Some(PixelFormat::Bgr24),
-            Form::Gray => Some(PixelFormat::Gray8),
-            Form::I420 => Some(PixelFormat::I420(view.colour())),
-            Form::Jpeg => None,
-        };
-        let (payload, codec) = match pixels {
+        let (payload, codec) = match form.pixels(view.colour()) {
             Some(pixels) => {
                 let mut buffer = self.pool.take(pixels.frame_bytes(width, height));
                 convert::convert(&view, pixels, buffer.as_mut()).map_err(|error| error.to_string())?;
@@ -161,18 +183,7 @@ impl Job {
                 (jpeg, Codec::Jpeg)
             }
         };
-        let format = self.format(Format { codec, width, height, packaging: Packaging::Bare });
+        let format = self.format.share(Format { codec, width, height, packaging: Packaging::Bare });
         Ok(Unit { payload, pts: unit.pts, dts: unit.dts, keyframe: true, format, stamps })
-    }
-
-    fn format(&mut self, format: Format) -> Arc<Format> {
-        match &self.format {
-            Some(known) if **known == format => known.clone(),
-            _ => {
-                let format = Arc::new(format);
-                self.format = Some(format.clone());
-                format
-            }
-        }
     }
 }

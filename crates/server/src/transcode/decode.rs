@@ -9,9 +9,8 @@ use camherd_codec::picture::Picture;
 use camherd_codec::{I420View, convert, jpeg};
 use camherd_hub::{Clock, Delivery, Event, RenditionKey, Start, Stream, Subscription, Writer};
 use camherd_media::time::MediaTime;
-use camherd_media::unit::{Codec, Colour, Format, Packaging, PixelFormat, Stamps, Unit};
+use camherd_media::unit::{Codec, Format, Packaging, PixelFormat, SharedFormat, Stamps, Unit};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a group that is held is run through before a picture of it is shown. A machine that is slower than the
@@ -56,12 +55,15 @@ struct Job {
     /// After a picture that could not be decoded, nothing is shown before the next keyframe: what refers
     /// to the lost one would be garbage.
     broken: bool,
-    format: Option<Arc<Format>>,
+    format: SharedFormat,
     /// When the units that the decoder still holds were received, by their presentation time.
     held: VecDeque<(MediaTime, Stamps)>,
     last: Option<MediaTime>,
     /// Nothing has been shown yet: of the group so far, only its newest picture matters.
     catching_up: bool,
+    /// The unit that is being decoded is followed by another one already, whose picture will be shown in place of its
+    /// own: that need not be copied.
+    passed_over: bool,
 }
 
 impl Job {
@@ -72,10 +74,11 @@ impl Job {
             pool: Pool::default(),
             decoder: Decoder::None,
             broken: false,
-            format: None,
+            format: SharedFormat::default(),
             held: VecDeque::new(),
             last: None,
             catching_up: true,
+            passed_over: false,
         }
     }
 
@@ -108,12 +111,15 @@ impl Job {
     /// still reads is looked at between two calls.
     fn take(&mut self, first: Delivery, input: &mut Subscription, writer: &Writer) -> Result<bool, String> {
         let until = Instant::now() + CATCH_UP;
-        let mut newest = self.decode(&first.unit)?;
-        while self.catching_up
-            && Instant::now() < until
-            && let Some(delivery) = input.try_next()
-        {
-            newest = self.decode(&delivery.unit)?.or(newest);
+        let (mut current, mut newest) = (first, None);
+        loop {
+            let next = if self.catching_up && Instant::now() < until { input.try_next() } else { None };
+            self.passed_over = next.is_some();
+            newest = self.decode(&current.unit)?.or(newest);
+            match next {
+                Some(delivery) => current = delivery,
+                None => break,
+            }
         }
         let Some(unit) = newest else { return Ok(true) };
         self.catching_up = false;
@@ -188,7 +194,12 @@ impl Job {
                 Ok(()) => Ok(self.unit(I420View::from(&*picture), source.pts)),
                 Err(error) => Err(Failure::Broken(error.to_string())),
             },
-            Decoder::Video(decoder, ..) => match decoder.decode(&source.payload, source.pts) {
+            Decoder::Video(decoder, _, order) => match decoder.decode(&source.payload, source.pts) {
+                // In the order of display the next unit may give none.
+                Ok(Some(decoded)) if self.passed_over && *order == Order::Decode => {
+                    self.stamps(decoded.pts);
+                    Ok(None)
+                }
                 Ok(Some(decoded)) => Ok(self.unit(decoded.picture, decoded.pts)),
                 Ok(None) => Ok(None),
                 Err(error @ decode::Error::Unsupported(_)) => Err(Failure::Hopeless(error.to_string())),
@@ -200,13 +211,14 @@ impl Job {
     }
 
     fn unit(&mut self, view: I420View<'_>, pts: MediaTime) -> Option<Unit> {
-        let (width, height, colour) = (view.width(), view.height(), view.colour());
-        let pixels = PixelFormat::I420(colour);
+        let (width, height) = (view.width(), view.height());
+        let pixels = PixelFormat::I420(view.colour());
         let mut buffer = self.pool.take(pixels.frame_bytes(width, height));
         convert::convert(&view, pixels, buffer.as_mut()).ok()?;
         let mut stamps = self.stamps(pts)?;
         stamps.decoded = Some(self.clock.now());
-        let format = self.format(width, height, colour);
+        let codec = Codec::Raw(pixels);
+        let format = self.format.share(Format { codec, width, height, packaging: Packaging::Bare });
         // Pictures are shown in order, whatever the camera says.
         let pts = pts.max(self.last.unwrap_or(pts));
         self.last = Some(pts);
@@ -216,19 +228,6 @@ impl Job {
     fn stamps(&mut self, pts: MediaTime) -> Option<Stamps> {
         let at = self.held.iter().position(|(held, _)| *held == pts)?;
         self.held.remove(at).map(|(_, stamps)| stamps)
-    }
-
-    fn format(&mut self, width: u32, height: u32, colour: Colour) -> Arc<Format> {
-        let codec = Codec::Raw(PixelFormat::I420(colour));
-        let format = Format { codec, width, height, packaging: Packaging::Bare };
-        match &self.format {
-            Some(known) if **known == format => known.clone(),
-            _ => {
-                let format = Arc::new(format);
-                self.format = Some(format.clone());
-                format
-            }
-        }
     }
 }
 
@@ -242,7 +241,7 @@ mod tests {
     use camherd_hub::{Derive, DeriveError, Hub, Owner, RingLimits};
     use camherd_media::time::Monotonic;
     use camherd_media::unit::H264Parameters;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     const SIDE: u32 = 64;
 

@@ -13,8 +13,7 @@ use camherd_codec::picture::Picture;
 use camherd_codec::scale::Scaler;
 use camherd_hub::{Clock, Event, RenditionKey, Start, Stream, Subscription, Writer};
 use camherd_media::time::MediaTime;
-use camherd_media::unit::{Codec, Colour, Format, Packaging, PixelFormat, Stamps, Unit};
-use std::sync::Arc;
+use camherd_media::unit::{Codec, Colour, Format, Packaging, PixelFormat, SharedFormat, Stamps, Unit};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -69,7 +68,7 @@ struct Job {
     scaled: Option<Picture>,
     encoder: Option<Encoder>,
     source_size: (u32, u32),
-    format: Option<Arc<Format>>,
+    format: SharedFormat,
     last: Option<Last>,
     last_idr: Option<Instant>,
 }
@@ -87,7 +86,7 @@ impl Job {
             scaled: None,
             encoder: None,
             source_size: (0, 0),
-            format: None,
+            format: SharedFormat::default(),
             last: None,
             last_idr: None,
         })
@@ -169,7 +168,8 @@ impl Job {
         let view =
             I420View::from_packed(&source.payload, width, height, colour).map_err(|e| e.to_string())?;
         self.decoded.resize(width, height).map_err(|error| error.to_string())?;
-        self.scaler.scale_view(&view, &mut self.decoded).map_err(|error| error.to_string())
+        self.scaler.scale_view(&view, &mut self.decoded);
+        Ok(())
     }
 
     /// The picture of before as an IDR picture, at once: who joins does not wait for the camera.
@@ -200,10 +200,10 @@ impl Job {
             self.encoder = Some(Encoder::new(&config).map_err(|error| error.to_string())?);
             self.source_size = size;
         }
-        match &mut self.scaled {
-            Some(scaled) => self.scaler.scale(&self.decoded, scaled).map_err(|error| error.to_string()),
-            None => Ok(()),
+        if let Some(scaled) = &mut self.scaled {
+            self.scaler.scale(&self.decoded, scaled);
         }
+        Ok(())
     }
 
     fn encode_picture(
@@ -226,7 +226,7 @@ impl Job {
 
     fn unit(&self, payload: Bytes, pts: MediaTime, mut stamps: Stamps, keyframe: bool) -> Option<Unit> {
         stamps.encoded = Some(self.clock.now());
-        Some(Unit { payload, pts, dts: pts, keyframe, format: self.format.clone()?, stamps })
+        Some(Unit { payload, pts, dts: pts, keyframe, format: self.format.get()?.clone(), stamps })
     }
 
     fn learn_format(&mut self) {
@@ -234,10 +234,7 @@ impl Job {
         let Some(parameters) = encoder.parameters() else { return };
         let (width, height) = encoder.size();
         let codec = Codec::H264(parameters.clone());
-        let format = Format { codec, width, height, packaging: Packaging::Bare };
-        if self.format.as_deref() != Some(&format) {
-            self.format = Some(Arc::new(format));
-        }
+        self.format.share(Format { codec, width, height, packaging: Packaging::Bare });
     }
 }
 
@@ -255,6 +252,7 @@ mod tests {
     use crate::testing;
     use camherd_codec::jpeg;
     use camherd_media::time::Monotonic;
+    use std::sync::Arc;
 
     fn unit(payload: Bytes) -> Unit {
         let format = Format { codec: Codec::Jpeg, width: 64, height: 64, packaging: Packaging::Bare };

@@ -3,8 +3,9 @@
 use super::Reconnect;
 use super::generator::DEFAULT_DETAIL;
 use super::picture::check_size;
-use super::target::Target;
 use super::{Error, Options, check_fps, check_jitter};
+use crate::client::time::parse_duration;
+use crate::client::ws::Target;
 use std::time::Duration;
 
 /// A virtual ESP32 camera: sends an animated test picture as JPEG over WebSocket, as the device does.
@@ -92,22 +93,6 @@ fn parse_jitter(text: &str) -> Result<f64, String> {
     check_jitter(jitter).map(|()| jitter).map_err(|error| error.to_string())
 }
 
-/// A whole number with a unit: `ms`, `s`, `m` or `h`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a time; expected a whole number and ms, s, m or h, such as 10s");
-    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let unit_ms = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(wrong)
-}
-
 fn parse_reconnect(text: &str) -> Result<Reconnect, String> {
     let (min, max) = text.split_once("..").unwrap_or((text, text));
     let reconnect = Reconnect { min: parse_duration(min)?, max: parse_duration(max)? };
@@ -179,15 +164,5 @@ mod tests {
             let error = options(line).expect_err(line);
             assert!(error.contains(part), "{line}: {error}");
         }
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(parse_duration("1h"), Ok(Duration::from_secs(3600)));
-        assert!(
-            parse_duration("s").is_err() && parse_duration("").is_err() && parse_duration("1.5s").is_err()
-        );
     }
 }

@@ -16,15 +16,16 @@ mod font;
 mod generator;
 mod pace;
 pub mod picture;
-mod target;
 mod wire;
 
+pub use crate::client::ws::UrlError;
 pub use crate::net::backoff::Reconnect;
 pub use args::Args;
 pub use generator::{DEFAULT_DETAIL, Generator, Look};
-pub use target::UrlError;
 pub use wire::FRAGMENT;
 
+use crate::client::ws::Lost;
+use crate::client::ws::Target;
 use crate::net::backoff::Backoff;
 use crate::random::Random;
 use capture::Capture;
@@ -33,8 +34,7 @@ use pace::Pace;
 use std::fmt;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
-use target::Target;
-use wire::{Connection, End, Lost, Sent, Work};
+use wire::{Connection, End, Sent, Work};
 
 /// Slowest camera: one frame in ten seconds, longer than which servers call a camera silent.
 const MIN_FPS: f64 = 0.1;

@@ -4,11 +4,17 @@ use super::super::code::Code;
 use super::super::generator::tests::read_jpeg;
 use super::super::{Options, Reconnect, Summary, run};
 use super::*;
+use futures_util::{SinkExt, StreamExt};
 use std::future::{pending, ready};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 /// Time in which anything that a test waits for happens, however busy the machine.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -77,13 +77,13 @@ typedef struct ch_complaint {
 /*
  * Splits `line` in place. The number of words, or -1 when a quote is not closed or there are more than CH_WORDS_MAX.
  */
-int ch_console_split(char *line, const char *words[CH_WORDS_MAX]);
+int ch_console_split(char *line, const char *out[CH_WORDS_MAX]);
 
-/* Reads a command. For shells whose console library splits lines itself: words[0] is the command's name. */
-ch_complaint ch_console_parse(int count, const char *const *words, ch_command *command);
+/* Reads a command from the words of a line; the first one is the command's name. */
+ch_complaint ch_console_parse(int count, const char *const *line, ch_command *command);
 
 /* The commands of one group (`wifi`, `stream`, ...), each a line. NULL: no such group. */
-const char *ch_console_usage(const char *group);
+const char *ch_console_usage(const char *name);
 /* The n-th group's name, NULL after the last. For shells that register commands one by one. */
 const char *ch_console_group(unsigned n);
 

@@ -54,6 +54,6 @@ void ch_json_put_i32(ch_text *text, const char *key, int32_t value);
 void ch_json_put_bool(ch_text *text, const char *key, bool value);
 void ch_json_end(ch_text *text);
 /* A string in quotes with its escapes; bytes that are no UTF-8 become U+FFFD. */
-void ch_json_quote(ch_text *text, const char *value);
+void ch_json_quote(ch_text *text, const char *from);
 
 #endif

@@ -15,6 +15,7 @@
 #define CH_POLICY_WINDOW_MS 1000  /* how long is measured before a step */
 #define CH_POLICY_BUSY_PERCENT 85 /* sending for more of a window is too much */
 #define CH_POLICY_CALM_PERCENT 60 /* and for less leaves room */
+#define CH_POLICY_IDLE_PERCENT 30 /* for less than that, room for twice as many */
 #define CH_POLICY_CALM_MIN 3      /* windows in a row that must be calm before a step up */
 #define CH_POLICY_CALM_MAX 60     /* and at most, after steps up that failed */
 #define CH_IDLE_FPS 1
@@ -53,7 +54,10 @@ void ch_policy_init(ch_policy *policy, const ch_camera *set, ch_ms now);
 void ch_policy_set(ch_policy *policy, ch_ms now, const ch_camera *set);
 /* What the sensor can do. */
 void ch_policy_sensor(ch_policy *policy, ch_size_set sizes, uint8_t max_fps);
-/* Whether the WebSocket is up (demand is forgotten when that changes), and how many others want frames. */
+/*
+ * Whether the WebSocket is up, and how many others want frames. A new connection begins without demand and at the
+ * best that is set: the one before may have ended because the server was slow, not the network.
+ */
 void ch_policy_ws(ch_policy *policy, ch_ms now, bool up);
 void ch_policy_others(ch_policy *policy, ch_ms now, unsigned clients);
 void ch_policy_demand(ch_policy *policy, ch_ms now, const ch_demand *demand);

@@ -79,13 +79,13 @@ void ch_tcpcam_init(ch_tcpcam *server, ch_frames *frames, const char *pin);
 void ch_tcpcam_set_pin(ch_tcpcam *server, const char *pin);
 /* A client has connected. Its number, or -1: close it, there is no room or too many PINs were wrong. */
 int ch_tcpcam_open(ch_tcpcam *server, ch_ms now);
-void ch_tcpcam_received(ch_tcpcam *server, ch_ms now, int client, const uint8_t *bytes, size_t len);
+void ch_tcpcam_received(ch_tcpcam *server, ch_ms now, int number, const uint8_t *bytes, size_t len);
 /* The client sends no more (half-closed); it may still read. */
-void ch_tcpcam_ended(ch_tcpcam *server, ch_ms now, int client);
+void ch_tcpcam_ended(ch_tcpcam *server, ch_ms now, int number);
 /* The connection is gone. */
-void ch_tcpcam_gone(ch_tcpcam *server, int client);
+void ch_tcpcam_gone(ch_tcpcam *server, int number);
 /* What the socket took of the piece, at least a byte. The rest is given out again. */
-void ch_tcpcam_sent(ch_tcpcam *server, ch_ms now, int client, size_t taken);
+void ch_tcpcam_sent(ch_tcpcam *server, ch_ms now, int number, size_t taken);
 /* The newest frame, by number in `frames`; a use of its own is added. */
 void ch_tcpcam_offer(ch_tcpcam *server, int frame);
 /* Lets go of a newest frame that nobody is sending. */

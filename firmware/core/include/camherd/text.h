@@ -31,7 +31,7 @@ void ch_text_u32(ch_text *text, uint32_t value);
 void ch_text_i32(ch_text *text, int32_t value);
 
 /*
- * A value of a `key=value` answer: as it stands if it is made of letters, digits and -._:/@+, else in double quotes
+ * A value of a `key=value` answer: as it stands if it is made of letters, digits and -._:/@+[], else in double quotes
  * with \" and \\ for themselves and \xNN for bytes below 0x20 and 0x7f. Empty stays empty. A reader that splits at
  * blanks outside quotes gets it back.
  */

@@ -156,6 +156,12 @@ impl AccessUnitSplitter {
         self.take_unit()
     }
 
+    /// Whether the access unit in the making has picture data: without any, there is nothing to [`flush`](Self::flush).
+    #[must_use]
+    pub fn has_picture(&self) -> bool {
+        self.has_vcl
+    }
+
     /// Looks at what there is of the NAL unit in `pending[nal]`: it may begin an access unit, and it may be
     /// too large. Both are decided on the bytes alone, however they are cut, and as early as possible.
     fn grow_nal(&mut self, nal: Range<usize>, done: &mut Vec<AccessUnit>) {
@@ -197,6 +203,15 @@ impl AccessUnitSplitter {
         self.unit.clear();
         Some(AccessUnit { data, idr, after_loss: std::mem::take(&mut self.after_loss) })
     }
+}
+
+/// Whether `chunk` begins with the start code and header of a NAL unit that begins an access unit when it follows
+/// picture data.
+#[must_use]
+pub fn begins_access_unit(chunk: &[u8]) -> bool {
+    let zeros = chunk.iter().take(START_CODE.len()).take_while(|byte| **byte == 0).count();
+    let nal = chunk.get(zeros..).and_then(|rest| rest.strip_prefix(&[1]));
+    zeros >= 2 && nal.and_then(classify).is_some_and(|(_, begins)| begins)
 }
 
 /// The kind of a NAL unit and whether it begins an access unit when it follows picture data. `None` when too
@@ -321,6 +336,25 @@ mod tests {
         }
         // The run of zeros ended its NAL unit; the other two made theirs too large.
         assert_eq!(splitter.dropped(), 2);
+    }
+
+    #[test]
+    fn the_beginning_of_a_unit_is_told_from_other_bytes() {
+        for begins in
+            [&[0, 0, 1, 0x65, 0x88][..], &[0, 0, 0, 1, 0x67], &[0, 0, 1, 0x09], &[0, 0, 1, 0x41, 0x9a]]
+        {
+            assert!(begins_access_unit(begins), "{begins:?}");
+        }
+        // The second slice of a picture, start codes that are cut, and the middle of something.
+        for other in
+            [&[0, 0, 1, 0x65, 0x40][..], &[0, 0, 1, 0x65], &[0, 1, 0x65, 0x88], &[0, 0, 1], &[7, 7], &[]]
+        {
+            assert!(!begins_access_unit(other), "{other:?}");
+        }
+        let mut splitter = AccessUnitSplitter::new();
+        assert!(splitter.push(&[0, 0, 1, 0x67, 0x42, 0]).is_empty() && !splitter.has_picture());
+        assert!(splitter.push(&[0, 0, 1, 0x65, 0x88]).is_empty() && splitter.has_picture());
+        assert!(splitter.flush().is_some() && !splitter.has_picture());
     }
 
     #[test]

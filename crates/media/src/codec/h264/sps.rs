@@ -124,6 +124,15 @@ impl Sps {
         self.vui.colour
     }
 
+    /// Frames per second, where the set says so (E.2.1): two fields, each a tick, make one. `None` also for what is
+    /// no rate at all. Many encoders write one that their pictures do not keep to.
+    #[must_use]
+    pub fn frame_rate(&self) -> Option<f64> {
+        let (units_in_tick, time_scale) = self.vui.timing?;
+        let known = units_in_tick > 0 && time_scale > 0;
+        known.then(|| f64::from(time_scale) / (2.0 * f64::from(units_in_tick)))
+    }
+
     /// How many pictures may come before one in decoding order and after it in output order, 0 to 16: 0 where
     /// pictures are shown in the order in which they are decoded. `None` when the set does not bound it by less
     /// than the size of the decoder's memory (E.2.1, `max_num_reorder_frames`).
@@ -257,6 +266,17 @@ mod tests {
 
     fn first_sps(stream: &[u8]) -> &[u8] {
         nal_units(stream).find(|nal| NalKind::of(nal) == Some(NalKind::Sps)).unwrap()
+    }
+
+    #[test]
+    fn says_the_frame_rate_where_the_set_does() {
+        let stream = include_bytes!("../../../../../testdata/h264/baseline_4slices_64x64.h264");
+        let mut sps = Sps::parse(first_sps(stream)).unwrap();
+        assert_eq!(sps.frame_rate(), Some(10.0));
+        for timing in [None, Some((0, 60)), Some((1, 0))] {
+            sps.vui.timing = timing;
+            assert_eq!(sps.frame_rate(), None, "{timing:?}");
+        }
     }
 
     /// Bits of a set in the making; the same codes as [`BitReader`], written.

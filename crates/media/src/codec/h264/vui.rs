@@ -15,6 +15,8 @@ pub(super) struct Vui {
     pub(super) colour: Colour,
     /// `max_num_reorder_frames`, where it is said.
     pub(super) max_num_reorder_frames: Option<u8>,
+    /// `num_units_in_tick` and `time_scale`, where they are said.
+    pub(super) timing: Option<(u32, u32)>,
 }
 
 impl Vui {
@@ -41,8 +43,7 @@ impl Vui {
             bits.ue()?; // chroma_sample_loc_type_bottom_field
         }
         if bits.flag()? {
-            bits.bits(32)?; // num_units_in_tick
-            bits.bits(32)?; // time_scale
+            self.timing = Some((bits.bits(32)?, bits.bits(32)?));
             bits.flag()?; // fixed_frame_rate_flag
         }
         let (nal_hrd, vcl_hrd) = (skip_hrd(bits)?, skip_hrd(bits)?);

@@ -12,13 +12,15 @@ mod init;
 
 use super::annexb::first_nal;
 use super::relabel::{Relabel, Video, video};
-use super::timeline::Timeline;
+use super::timeline::{TIMESCALE, Timeline};
 use super::{MuxError, WallClock};
 use crate::codec::h264::avcc;
 use crate::codec::h265::hvcc;
+use crate::time::MediaTime;
 use crate::unit::{Codec, Format, Packaging, Unit};
 use bytes::{BufMut, Bytes, BytesMut};
 use duration::DurationEstimate;
+use std::time::Duration;
 
 /// The only track's number.
 const TRACK_ID: u32 = 1;
@@ -85,6 +87,20 @@ impl Fmp4Muxer {
     /// # Errors
     /// See [`MuxError`]; the muxer is then as it was.
     pub fn push(&mut self, unit: &Unit, wall: Option<WallClock>) -> Result<Unit, MuxError> {
+        self.mux(unit, wall, None)
+    }
+
+    /// As [`push`](Self::push), for a file: the sample lasts for `duration`, which is known where the next unit is.
+    /// No wall-clock time is written.
+    ///
+    /// # Errors
+    /// See [`MuxError`]; the muxer is then as it was.
+    pub fn push_lasting(&mut self, unit: &Unit, duration: Duration) -> Result<Unit, MuxError> {
+        let ticks = MediaTime(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)).ticks(TIMESCALE);
+        self.mux(unit, None, Some(u32::try_from(ticks).unwrap_or(u32::MAX)))
+    }
+
+    fn mux(&mut self, unit: &Unit, wall: Option<WallClock>, lasting: Option<u32>) -> Result<Unit, MuxError> {
         let parameters = video(&unit.format)?;
         let labels = self
             .relabel
@@ -103,7 +119,7 @@ impl Fmp4Muxer {
             sequence: self.sequence.wrapping_add(1),
             decode_time,
             composition_offset,
-            duration: duration.ticks(),
+            duration: lasting.unwrap_or_else(|| duration.ticks()),
             keyframe: unit.keyframe,
             produced: wall.map(|wall| (wall.ntp(), captured)),
         };

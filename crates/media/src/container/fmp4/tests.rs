@@ -72,6 +72,17 @@ fn the_next_picture_never_comes_after_twice_the_duration_of_a_regular_stream() {
 }
 
 #[test]
+fn in_a_file_a_sample_lasts_as_long_as_is_said() {
+    let mut muxer = Fmp4Muxer::new();
+    let lasting = Duration::from_millis(100);
+    let output = muxer.push_lasting(&keyframe(&h264_format(640), 1_000_000, 9), lasting).unwrap();
+    let fragment = Fragment::parse(&output.payload).unwrap();
+    assert_eq!((fragment.duration, fragment.produced), (9_000, None));
+    let output = muxer.push_lasting(&picture(&h264_format(640), 1_100_000, 9), Duration::MAX).unwrap();
+    assert_eq!(Fragment::parse(&output.payload).unwrap().duration, u32::MAX);
+}
+
+#[test]
 fn the_output_format_changes_only_with_the_value_of_the_input_format() {
     let mut muxer = Fmp4Muxer::new();
     let first = muxer.push(&keyframe(&h264_format(640), 0, 9), None).unwrap();

@@ -23,6 +23,9 @@ const WINDOW: Duration = Duration::from_millis(1200);
 /// A link must be late for so long, or it only had a hiccup.
 const LASTING: Duration = Duration::from_millis(400);
 
+/// A picture that took so long to go out, while others were missed, is enough by itself.
+const LONG: Duration = Duration::from_secs(1);
+
 /// A better quality is tried after so long without a late picture.
 const HOLD: Duration = Duration::from_secs(5);
 
@@ -51,6 +54,8 @@ pub enum Verdict {
 pub struct Pressure {
     since: Monotonic,
     settled: bool,
+    /// When the last picture was taken.
+    last: Option<Monotonic>,
     /// The pictures of the window, and whether each was late.
     recent: VecDeque<(Monotonic, bool)>,
     calm_since: Option<Monotonic>,
@@ -65,6 +70,7 @@ impl Pressure {
         Pressure {
             since: now,
             settled: false,
+            last: None,
             recent: VecDeque::new(),
             calm_since: None,
             hold: HOLD,
@@ -80,6 +86,7 @@ impl Pressure {
 
     /// A picture is taken `now` that was ready `lag` ago, and `missed` were skipped before it.
     pub fn note(&mut self, now: Monotonic, lag: Duration, missed: u64) -> Verdict {
+        let took = self.last.replace(now).map_or(Duration::ZERO, |last| now.since(last));
         self.settled |= lag < CAUGHT_UP || now.since(self.since) > GRACE;
         if !self.settled {
             return Verdict::Stay;
@@ -92,7 +99,7 @@ impl Pressure {
         self.recent.push_back((now, late));
         if late {
             self.calm_since = None;
-            if self.is_lasting(now) {
+            if self.is_lasting(now) || (missed > 0 && took > LONG) {
                 return Verdict::Worse;
             }
         } else if now.since(*self.calm_since.get_or_insert(now)) >= self.hold {
@@ -135,6 +142,7 @@ impl Pressure {
     fn restart(&mut self, now: Monotonic) {
         self.since = now;
         self.settled = false;
+        self.last = None;
         self.recent.clear();
         self.calm_since = None;
     }
@@ -221,6 +229,14 @@ mod tests {
         pressure.lowered(Monotonic(now));
         let (after, _) = run(&mut pressure, &mut now, 100.0, 2, 0).unwrap();
         assert!(after < 6.0, "it was kept for long, so it was no mistake: {after}");
+    }
+
+    #[test]
+    fn one_picture_that_takes_a_second_while_others_are_missed_is_enough() {
+        let (mut pressure, now) = settled();
+        let next = |seconds: f64| Monotonic(now + (seconds * 1e6) as u64);
+        assert_eq!(pressure.note(next(0.1), Duration::from_millis(5), 0), Verdict::Stay);
+        assert_eq!(pressure.note(next(1.6), Duration::from_millis(5), 40), Verdict::Worse);
     }
 
     #[test]

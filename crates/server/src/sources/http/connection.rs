@@ -2,20 +2,17 @@
 //!
 //! No HTTP library: cameras leave out status lines and headers, and what they send is taken as it comes.
 
+use crate::net::dial::dial;
 use crate::sources::pull::PullError;
 use bytes::{Buf, BytesMut};
 use camherd_media::wire::http1::{BodyDecoder, ResponseHead, parse_head};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
-use url::{Host, Url};
+use url::Url;
 
-/// How long a camera may take to accept a connection, its name to be found included. On a network of its own it
-/// takes milliseconds; a few seconds let a lost SYN be sent again twice. Together with [`ANSWER_TIMEOUT`] it stays
-/// below the time after which a stream without pictures is given up, so that people are told the better reason.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// How long a camera may take for the head of its response. Those that expose a picture on request take up to a
 /// second.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,16 +35,8 @@ impl Connection {
     /// # Errors
     /// [`PullError::Unreachable`].
     pub(super) async fn open(url: &Url) -> Result<Connection, PullError> {
-        let unreachable = |why: String| PullError::Unreachable(format!("{}: {why}", shown(url)));
-        let stream = match timeout(CONNECT_TIMEOUT, connect(url)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(unreachable(error.to_string())),
-            Err(_) => {
-                return Err(unreachable(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs())));
-            }
-        };
-        // A request is one write; there is nothing to wait for. A connection without it works as well.
-        let _ = stream.set_nodelay(true);
+        let stream =
+            dial(url, DEFAULT_PORT).await.map_err(|error| PullError::Unreachable(error.to_string()))?;
         Ok(Connection { stream, input: BytesMut::new() })
     }
 
@@ -156,26 +145,6 @@ impl Response {
 /// Host and port of `url`, the only part of it that holds no secret.
 pub(super) fn shown(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(DEFAULT_PORT))
-}
-
-async fn connect(url: &Url) -> io::Result<TcpStream> {
-    let port = url.port().unwrap_or(DEFAULT_PORT);
-    match url.host() {
-        Some(Host::Ipv4(address)) => TcpStream::connect((address, port)).await,
-        Some(Host::Ipv6(address)) => TcpStream::connect((address, port)).await,
-        Some(Host::Domain(name)) => {
-            // Each address is tried in its turn; the last error is told.
-            let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-            for address in lookup_host((name, port)).await? {
-                match TcpStream::connect(address).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => last = error,
-                }
-            }
-            Err(last)
-        }
-        None => Err(io::Error::new(io::ErrorKind::InvalidInput, "the address names no host")),
-    }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it stands in map_err")]

@@ -16,6 +16,9 @@ pub enum PullError {
     /// The camera has no such stream, or none that camherd can use.
     #[error("the camera has nothing to show: {0}")]
     Unusable(String),
+    /// The camera hung up before it sent anything.
+    #[error("the camera closed the connection at once: {0}")]
+    ClosedAtOnce(&'static str),
     /// The connection was there and broke.
     #[error("the connection to the camera broke: {0}")]
     Broken(String),
@@ -30,11 +33,13 @@ pub enum PullError {
 /// The way into the hub for one connection to a camera.
 pub struct Feed<'a> {
     publisher: &'a mut Publisher,
+    /// Why what the camera sends cannot be shown, as long as it cannot.
+    unusable: Option<String>,
 }
 
 impl<'a> Feed<'a> {
     pub(super) fn new(publisher: &'a mut Publisher) -> Feed<'a> {
-        Feed { publisher }
+        Feed { publisher, unusable: None }
     }
 
     /// The clock that stamps units.
@@ -54,7 +59,21 @@ impl<'a> Feed<'a> {
     /// # Errors
     /// [`PullError::Superseded`] when the stream has another publisher; the connection is to be given up.
     pub fn push(&mut self, unit: Unit) -> Result<(), PullError> {
+        self.unusable = None;
         self.publisher.push(unit).map_err(|_| PullError::Superseded)
+    }
+
+    /// Says that the camera sends what nobody can use, as the reason why there is no picture. The next unit ends it.
+    pub fn unusable(&mut self, reason: String) {
+        if self.unusable.as_ref() != Some(&reason) {
+            self.publisher.stalled(&reason);
+            self.unusable = Some(reason);
+        }
+    }
+
+    /// What [`unusable`](Self::unusable) was told last, unless pictures came since.
+    pub(super) fn into_unusable(self) -> Option<String> {
+        self.unusable
     }
 
     /// Counts what the camera sent and nobody can use. `kind` is a short label, `error` says what was wrong.

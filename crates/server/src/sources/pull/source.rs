@@ -1,5 +1,6 @@
 //! The address of a camera, as a person writes it: an URL that may hold a password.
 
+use camherd_media::wire::tcpcam::{DEFAULT_PIN, MAX_PIN, Pin};
 use std::fmt;
 use std::str::FromStr;
 use url::Url;
@@ -21,6 +22,8 @@ pub enum Kind {
     Rtsp,
     /// MJPEG or single JPEGs over HTTP, `http://`.
     Http,
+    /// JPEGs over plain TCP for a PIN, `tcpcam://`.
+    TcpCam,
 }
 
 /// How RTP packets come from an RTSP camera.
@@ -55,7 +58,7 @@ pub enum SourceError {
     #[error("it is longer than {MAX_URL} bytes")]
     TooLong,
     /// A scheme that camherd does not speak.
-    #[error("its scheme is not one of rtsp:// and http://")]
+    #[error("its scheme is not one of rtsp://, http:// and tcpcam://")]
     Scheme,
     /// Encrypted, which camherd does not speak.
     #[error("rtsps:// and https:// cameras are not supported; use rtsp:// or http://")]
@@ -63,6 +66,9 @@ pub enum SourceError {
     /// An address without a host.
     #[error("it names no host")]
     Host,
+    /// The PIN of a TCPCam is none.
+    #[error("its `pin` does not have 1 to {MAX_PIN} digits and nothing else")]
+    Pin,
     /// No transport of that name.
     #[error("it is neither `tcp` nor `udp`")]
     Transport,
@@ -79,6 +85,7 @@ impl FromStr for Source {
         let kind = match url.scheme() {
             "rtsp" => Kind::Rtsp,
             "http" => Kind::Http,
+            "tcpcam" => Kind::TcpCam,
             "rtsps" | "https" => return Err(SourceError::Tls),
             _ => return Err(SourceError::Scheme),
         };
@@ -86,7 +93,11 @@ impl FromStr for Source {
             return Err(SourceError::Host);
         }
         url.set_fragment(None);
-        Ok(Source { url, kind })
+        let source = Source { url, kind };
+        if kind == Kind::TcpCam {
+            source.pin()?;
+        }
+        Ok(source)
     }
 }
 
@@ -118,6 +129,15 @@ impl Source {
         Some((decode(user), decode(password.unwrap_or_default())))
     }
 
+    /// What opens a TCPCam: the `pin` of the query, or what these cameras have when nobody has set another.
+    ///
+    /// # Errors
+    /// [`SourceError::Pin`].
+    pub fn pin(&self) -> Result<Pin, SourceError> {
+        let given = self.url.query_pairs().find(|(name, _)| name == PIN).map(|(_, value)| value);
+        given.as_deref().unwrap_or(DEFAULT_PIN).parse().map_err(|_| SourceError::Pin)
+    }
+
     /// The whole URL with its password, for the state file and the camera only.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -129,9 +149,12 @@ impl Source {
 /// `loginpas`, `apikey`, `access_token` and so on.
 const SECRET_NAMES: [&str; 8] = ["pas", "pwd", "psw", "token", "auth", "key", "secret", "sign"];
 
+/// The name of a TCPCam's PIN.
+const PIN: &str = "pin";
+
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name == "pw" || SECRET_NAMES.iter().any(|part| name.contains(part))
+    name == "pw" || name == PIN || SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
 /// A path with `***` for the secrets in it: recorders have addresses such as
@@ -205,6 +228,20 @@ mod tests {
         assert_eq!(source("rtsp://cam/x#frag").to_string(), "rtsp://cam/x");
         assert_eq!(source("rtsp://cam/ch=1/PASSWORD=a_b/x").to_string(), "rtsp://cam/ch=1/PASSWORD=***/x");
         assert_eq!(source("rtsp://cam/a%20b/c=1").to_string(), "rtsp://cam/a%20b/c=1");
+    }
+
+    #[test]
+    fn a_tcpcam_has_a_pin_that_is_not_shown() {
+        let camera = source("tcpcam://cam:4444?pin=471108");
+        assert_eq!((camera.kind(), camera.pin().unwrap().expose()), (Kind::TcpCam, "471108"));
+        assert_eq!(camera.to_string(), "tcpcam://cam:4444?pin=***");
+        assert!(!format!("{camera:?}").contains("4711") && camera.expose().contains("471108"));
+        assert_eq!(source("tcpcam://10.0.0.9").pin().unwrap().expose(), "1235");
+        for bad in ["", "12a5", "12345678901234567"] {
+            let refused = format!("tcpcam://cam/?pin={bad}").parse::<Source>();
+            assert_eq!(refused, Err(SourceError::Pin), "{bad}");
+        }
+        assert_eq!("tcpcam://".parse::<Source>(), Err(SourceError::Host));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{Feed, PullError, Spec};
 use crate::net::backoff::{Backoff, Reconnect};
 use crate::net::shutdown::Shutdown;
 use crate::random::Random;
-use crate::sources::{http, rtsp};
+use crate::sources::{http, rtsp, tcpcam};
 use camherd_hub::{Busy, Owner, Publisher, Stream};
 use futures_util::FutureExt;
 use std::convert::Infallible;
@@ -56,7 +56,8 @@ pub(super) struct Task {
 /// Why an attempt is over.
 enum Over {
     Failed(PullError),
-    Stalled,
+    /// No picture for long; what came in place of pictures.
+    Stalled(Option<String>),
     Unwatched,
 }
 
@@ -71,7 +72,7 @@ impl Task {
         // Who asks for a picture a minute must not call the camera silent after ten seconds.
         let stall_timeout = match spec.source.kind() {
             Kind::Http => stall_timeout.max(spec.snapshot_interval * MISSED_SNAPSHOTS),
-            Kind::Rtsp => stall_timeout,
+            Kind::Rtsp | Kind::TcpCam => stall_timeout,
         };
         let backoff = Backoff::new(RECONNECT, Random::unpredictable());
         Task { spec, stream, publisher, stall_timeout, shutdown, backoff }
@@ -105,7 +106,8 @@ impl Task {
                 Over::Unwatched => continue,
                 Over::Failed(PullError::Superseded) => return,
                 Over::Failed(error) => error.to_string(),
-                Over::Stalled => format!("no picture for {} s", self.stall_timeout.as_secs()),
+                Over::Stalled(None) => format!("no picture for {} s", self.stall_timeout.as_secs()),
+                Over::Stalled(Some(what)) => what,
             };
             self.publisher.stalled(&reason);
             self.stream.count_drop("connection", reason.clone());
@@ -127,13 +129,17 @@ impl Task {
         // A fault in what reads a camera's bytes must not be the end of that camera: what is used again of it is
         // the publisher, which is whole between two units.
         let pulled = AssertUnwindSafe(pull(&self.spec, &mut feed)).catch_unwind();
-        tokio::select! {
+        let over = tokio::select! {
             over = pulled => Over::Failed(match over {
                 Ok(pulled) => pulled.err().unwrap_or(PullError::Ended),
                 Err(_) => PullError::Broken("an internal fault; see the server's log".to_owned()),
             }),
-            () = stall(&self.stream, self.stall_timeout) => Over::Stalled,
+            () = stall(&self.stream, self.stall_timeout) => Over::Stalled(None),
             () = unwatched(&self.stream), if self.spec.on_demand => Over::Unwatched,
+        };
+        match over {
+            Over::Stalled(_) => Over::Stalled(feed.into_unusable()),
+            over => over,
         }
     }
 }
@@ -142,6 +148,7 @@ async fn pull(spec: &Spec, feed: &mut Feed<'_>) -> Result<Infallible, PullError>
     match spec.source.kind() {
         Kind::Rtsp => rtsp::pull(spec, feed).await,
         Kind::Http => http::pull(spec, feed).await,
+        Kind::TcpCam => tcpcam::pull(spec, feed).await,
     }
 }
 

@@ -6,14 +6,14 @@
 #[cfg(unix)]
 mod ring;
 
-use super::convert::Form;
+use super::convert::{Form, Wanted};
 use super::demand::{Demand, Wish};
 use super::room::Place;
-use super::{frames, shared, worker};
+use super::{PICTURE, shared, worker};
 use crate::config;
 use bytes::Bytes;
 use camherd_hub::{Event, Start, Stream, Subscription, Writer};
-use camherd_media::unit::{Codec, Format, Packaging, Unit};
+use camherd_media::unit::{Codec, Format, Packaging, PixelFormat, Unit};
 use ring::{Ring, Shape};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -89,7 +89,8 @@ impl Bus {
         }
     }
 
-    /// Starts the thread that copies the raw pictures into a ring.
+    /// Starts the thread that converts the decoder's pictures into a ring. It does not take them from the rendition of
+    /// the same form: that would be one thread more to wake, and a picture more through the caches.
     pub(super) fn start(
         &self,
         stream: &Stream,
@@ -98,10 +99,11 @@ impl Bus {
         place: Place,
     ) -> Result<(), String> {
         let directory = self.directory.clone().ok_or("shared memory is switched off (bus.enabled)")?;
-        let input = stream.subscribe(&frames(form, size), Start::Newest).map_err(|error| error.reason)?;
+        let input = stream.subscribe(&PICTURE, Start::Newest).map_err(|error| error.reason)?;
         let name = format!("{:?} {}", shared(form, size), stream.name());
         let (budget, files, stream) = (self.budget.clone(), self.files.clone(), stream.clone());
-        let mut job = Job { directory, budget, files, stream, open: None };
+        let wanted = Wanted::new(form, size, &stream);
+        let mut job = Job { form, wanted, directory, budget, files, stream, open: None, next: None };
         worker::start(name, place, writer, move || {
             Ok(async move |writer: &Writer| job.run(input, writer).await)
         })
@@ -109,18 +111,23 @@ impl Bus {
 }
 
 struct Job {
+    form: Form,
+    wanted: Wanted,
     directory: PathBuf,
     budget: Budget,
     files: Files,
     stream: Stream,
     open: Option<Open>,
+    /// Number of the next frame. It starts with the decoder's, which goes on when this thread ends and another one
+    /// begins.
+    next: Option<u64>,
 }
 
 /// A ring for pictures of one format.
 struct Open {
     ring: Ring,
-    /// The format of the pictures that it is for.
-    of: Arc<Format>,
+    /// Size and pixels of the pictures that it is for.
+    of: (u32, u32, PixelFormat),
     /// The format of the lines about it.
     format: Arc<Format>,
     files: Files,
@@ -134,7 +141,7 @@ impl Drop for Open {
 }
 
 impl Job {
-    /// Copies until nobody reads.
+    /// Converts until nobody reads.
     async fn run(&mut self, mut input: Subscription, writer: &Writer) -> Result<(), String> {
         let mut demand = Demand::default();
         loop {
@@ -147,9 +154,11 @@ impl Job {
             };
             match event {
                 Event::Unit(delivery) => {
-                    let line = self.line(&delivery.unit, delivery.seq)?;
-                    if writer.push(line).is_err() {
-                        return Ok(());
+                    self.next.get_or_insert(delivery.seq);
+                    for unit in self.wanted.of(delivery.unit, &mut input, &self.stream) {
+                        if writer.push(self.line(&unit)?).is_err() {
+                            return Ok(());
+                        }
                     }
                 }
                 Event::State(_) => {}
@@ -158,16 +167,20 @@ impl Job {
         }
     }
 
-    fn line(&mut self, unit: &Unit, number: u64) -> Result<Unit, String> {
-        let Job { directory, budget, files, stream, open } = self;
-        let fits = open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.of, &unit.format));
-        if !fits {
+    fn line(&mut self, unit: &Unit) -> Result<Unit, String> {
+        let Job { form, wanted, directory, budget, files, stream, open, next } = self;
+        let view = wanted.view(unit)?;
+        let pixels = form.pixels(view.colour()).ok_or("there is no JPEG in shared memory")?;
+        let of = (view.width(), view.height(), pixels);
+        if open.as_ref().is_none_or(|open| open.of != of) {
             // The old one goes first: two would need twice the memory.
             *open = None;
-            *open = Some(Open::new(directory, (budget, files), stream, &unit.format)?);
+            *open = Some(Open::new(directory, (budget, files), stream, of)?);
         }
         let Some(open) = open else { return Err("no ring".to_owned()) };
-        open.ring.write(number, unit, &stream.clock()).map_err(|error| error.to_string())?;
+        let number = next.unwrap_or_default();
+        *next = Some(number + 1);
+        open.ring.write(number, &view, unit, &stream.clock()).map_err(|error| error.to_string())?;
         let mut stamps = unit.stamps;
         stamps.packaged = Some(stream.clock().now());
         let payload = Bytes::from(format!("{number}\n"));
@@ -181,15 +194,15 @@ impl Open {
         directory: &Path,
         (budget, files): (&Budget, &Files),
         stream: &Stream,
-        of: &Arc<Format>,
+        of: (u32, u32, PixelFormat),
     ) -> Result<Open, String> {
-        let Codec::Raw(pixels) = of.codec else { return Err("not a raw picture".to_owned()) };
-        let shape = Shape::new(stream.name(), pixels, (of.width, of.height)).map_err(|e| e.to_string())?;
+        let (width, height, pixels) = of;
+        let shape = Shape::new(stream.name(), pixels, (width, height)).map_err(|error| error.to_string())?;
         let share = budget.take(shape.file_bytes())?;
         let ring = Ring::create(directory, shape, &stream.clock()).map_err(|error| error.to_string())?;
         files.lock().insert(ring.path().to_owned());
         let packaging = Packaging::SharedMemory { descriptor: ring.descriptor() };
-        let format = Format { packaging, ..(**of).clone() };
-        Ok(Open { ring, of: of.clone(), format: Arc::new(format), files: files.clone(), _share: share })
+        let format = Format { codec: Codec::Raw(pixels), width, height, packaging };
+        Ok(Open { ring, of, format: Arc::new(format), files: files.clone(), _share: share })
     }
 }

@@ -4,6 +4,7 @@
 //! where a mapping would end the server; and no unsafe code is needed. On tmpfs both are one copy.
 
 use bytes::Bytes;
+use camherd_codec::{I420View, convert};
 use camherd_hub::Clock;
 use camherd_media::ids::StreamName;
 use camherd_media::time::Monotonic;
@@ -24,6 +25,9 @@ const RING_BYTES: u64 = 24 << 20;
 
 /// Fewest and most slots, whatever the size of a frame.
 const SLOTS: (u32, u32) = (6, 64);
+
+/// What is converted before it is copied into the file: about half of a small second-level cache with what it is made of.
+const BAND_BYTES: usize = 64 << 10;
 
 /// How the files' names begin.
 const PREFIX: &str = "camherd-";
@@ -52,10 +56,16 @@ pub(super) enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no picture to write.
+    #[error(transparent)]
+    Convert(#[from] convert::Error),
 }
 
 /// What a ring is to hold.
-pub(super) struct Shape(Header);
+pub(super) struct Shape {
+    header: Header,
+    pixels: PixelFormat,
+}
 
 impl Shape {
     /// For pictures of that size, as many as [`RING_BYTES`] hold.
@@ -68,12 +78,13 @@ impl Shape {
         let slots = u32::try_from(RING_BYTES / frame).unwrap_or(u32::MAX).clamp(SLOTS.0, SLOTS.1);
         // Filled in when the file is made.
         let ring = [0; 16];
-        Header::new(ring, stream.clone(), FrameFormat::from(pixels), size, slots).map(Shape)
+        let header = Header::new(ring, stream.clone(), FrameFormat::from(pixels), size, slots)?;
+        Ok(Shape { header, pixels })
     }
 
     /// Size of the file.
     pub(super) fn file_bytes(&self) -> u64 {
-        self.0.file_bytes()
+        self.header.file_bytes()
     }
 }
 
@@ -83,8 +94,11 @@ pub(super) struct Ring {
     file: File,
     path: PathBuf,
     header: Header,
+    pixels: PixelFormat,
     /// What to add to the hub's clock, in nanoseconds, for CLOCK_MONOTONIC.
     monotonic: i128,
+    /// Used again for each band of each picture.
+    band: Vec<u8>,
 }
 
 impl Ring {
@@ -92,7 +106,7 @@ impl Ring {
     /// as a signal in its readers.
     pub(super) fn create(directory: &Path, shape: Shape, clock: &Clock) -> Result<Ring, Error> {
         let bytes = shape.file_bytes();
-        let mut header = shape.0;
+        let mut header = shape.header;
         let failed = |source| Error::Create { directory: directory.to_owned(), bytes, source };
         let mut attempt = 0;
         let (file, path) = loop {
@@ -108,7 +122,8 @@ impl Ring {
             }
         };
         // The name goes with the value, also when what follows fails.
-        let ring = Ring { file, path, header, monotonic: monotonic_offset(clock) };
+        let (monotonic, pixels) = (monotonic_offset(clock), shape.pixels);
+        let ring = Ring { file, path, header, pixels, monotonic, band: Vec::new() };
         reserve(&ring.file, bytes).map_err(failed)?;
         ring.file.write_all_at(&ring.header.to_bytes(), 0).map_err(failed)?;
         Ok(ring)
@@ -138,20 +153,42 @@ impl Ring {
         Bytes::from(format!("{line}\n"))
     }
 
-    /// Writes frame `number`. Readers that are still at the frame which it replaces notice.
-    pub(super) fn write(&mut self, number: u64, unit: &Unit, clock: &Clock) -> Result<(), Error> {
-        if unit.payload.len() as u64 != self.header.frame_bytes() {
-            let source = io::Error::other("the picture has another size than the ring");
-            return Err(Error::Write { path: self.path.clone(), source });
+    /// Writes `view` as frame `number`, with the times of the `unit` that it is from. Readers that are still at the
+    /// frame which it replaces notice.
+    pub(super) fn write(
+        &mut self,
+        number: u64,
+        view: &I420View<'_>,
+        unit: &Unit,
+        clock: &Clock,
+    ) -> Result<(), Error> {
+        let failed = |source| Error::Write { path: self.path.clone(), source };
+        if (view.width(), view.height()) != (self.header.width, self.header.height) {
+            return Err(failed(io::Error::other("the picture has another size than the ring")));
         }
-        self.write_slot(number, unit, clock)
-            .map_err(|source| Error::Write { path: self.path.clone(), source })
+        let slot = self.header.slot_offset(number);
+        let put = |bytes: &[u8], at: usize| self.file.write_all_at(bytes, slot + at as u64).map_err(failed);
+        // Each write is a system call, which the processor does not reorder with the next. The lock alone
+        // first: from here on the old frame is known to be gone.
+        put(&lock_writing(number).to_le_bytes(), offset::LOCK)?;
+        let mut at = SLOT_HEADER_BYTES;
+        bands(view, self.pixels, &mut self.band, |band| {
+            put(band, at)?;
+            at += band.len();
+            Ok(())
+        })?;
+        put(&self.slot_header(number, unit, clock).to_bytes()[offset::NUMBER..], offset::NUMBER)?;
+        let complete = lock_complete(number).to_le_bytes();
+        put(&complete, offset::CHECK)?;
+        put(&complete, offset::LOCK)?;
+        let next = (number + 1).to_le_bytes();
+        self.file.write_all_at(&next, offset::NEXT as u64).map_err(failed)
     }
 
-    fn write_slot(&mut self, number: u64, unit: &Unit, clock: &Clock) -> io::Result<()> {
-        let slot = self.header.slot_offset(number);
+    /// What is known of a frame that is being written.
+    fn slot_header(&self, number: u64, unit: &Unit, clock: &Clock) -> SlotHeader {
         let taken = unit.stamps.taken();
-        let header = SlotHeader {
+        SlotHeader {
             lock: lock_writing(number),
             number,
             pts: unit.pts.0,
@@ -161,22 +198,41 @@ impl Ring {
             decoded: unit.stamps.decoded.map_or(0, |at| self.nanos(at)),
             published: self.nanos(clock.now()),
             check: 0,
-        };
-        let complete = lock_complete(number).to_le_bytes();
-        let put = |bytes: &[u8], at: usize| self.file.write_all_at(bytes, slot + at as u64);
-        // Each write is a system call, which the processor does not reorder with the next. The lock alone
-        // first: from here on the old frame is known to be gone.
-        put(&header.lock.to_le_bytes(), offset::LOCK)?;
-        put(&header.to_bytes()[offset::NUMBER..], offset::NUMBER)?;
-        put(&unit.payload, SLOT_HEADER_BYTES)?;
-        put(&complete, offset::CHECK)?;
-        put(&complete, offset::LOCK)?;
-        self.file.write_all_at(&(number + 1).to_le_bytes(), offset::NEXT as u64)
+        }
     }
 
     fn nanos(&self, at: Monotonic) -> u64 {
         u64::try_from(i128::from(at.0) * 1000 + self.monotonic).unwrap_or(0)
     }
+}
+
+/// Converts a picture band by band, from the top, and gives each to `put`. A band is still in the cache when it is
+/// copied into the file, which a whole picture would not be.
+fn bands(
+    view: &I420View<'_>,
+    pixels: PixelFormat,
+    band: &mut Vec<u8>,
+    mut put: impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let rows = match pixels {
+        // Its planes are one after the other.
+        PixelFormat::I420(_) => view.height(),
+        PixelFormat::Bgr24 | PixelFormat::Gray8 => {
+            let row = pixels.frame_bytes(view.width(), 1).max(1);
+            // Even, as two rows have their chroma in common. A picture has few bytes in a row.
+            (BAND_BYTES / row).next_multiple_of(2).max(2) as u32
+        }
+    };
+    let mut first = 0;
+    while let Some(part) = view.band(first, rows) {
+        let length = pixels.frame_bytes(part.width(), part.height());
+        // At most a picture of a size that is checked.
+        band.resize(length, 0);
+        convert::convert(&part, pixels, band)?;
+        put(band)?;
+        first += part.height();
+    }
+    Ok(())
 }
 
 impl Drop for Ring {
@@ -243,6 +299,7 @@ pub(super) fn clean_up(directory: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use camherd_codec::Picture;
     use camherd_media::time::MediaTime;
     use camherd_media::unit::{Codec, Format, Packaging, Stamps};
     use camherd_media::wire::frame_bus::HEADER_BYTES;
@@ -269,12 +326,19 @@ mod tests {
         }
     }
 
-    fn unit(fill: u8, clock: &Clock) -> Unit {
+    fn unit(clock: &Clock) -> Unit {
         let codec = Codec::Raw(PixelFormat::Gray8);
         let format = Arc::new(Format { codec, width: 16, height: 16, packaging: Packaging::Bare });
         let stamps = Stamps::received(clock.now());
         let pts = MediaTime(7);
-        Unit { payload: vec![fill; 256].into(), pts, dts: pts, keyframe: true, format, stamps }
+        Unit { payload: Bytes::new(), pts, dts: pts, keyframe: true, format, stamps }
+    }
+
+    /// A picture of one grey, in full range.
+    fn grey(fill: u8, width: u32, height: u32) -> Picture {
+        let mut picture = Picture::new(width, height).unwrap();
+        picture.fill(fill, 128, 128);
+        picture
     }
 
     fn ring(directory: &Directory, clock: &Clock) -> Ring {
@@ -291,7 +355,8 @@ mod tests {
         assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
         let slots = u64::from(ring.header.slots());
         for number in 0..slots + 2 {
-            ring.write(number, &unit(number as u8, &clock), &clock).unwrap();
+            let picture = grey(number as u8, 16, 16);
+            ring.write(number, &I420View::from(&picture), &unit(&clock), &clock).unwrap();
         }
         let file = std::fs::read(path).unwrap();
         let header = Header::parse(&file, file.len() as u64).unwrap();
@@ -339,9 +404,36 @@ mod tests {
     fn a_picture_of_another_size_is_refused_and_a_shortened_file_is_an_error() {
         let (directory, clock) = (Directory::new("size"), Clock::start());
         let mut ring = ring(&directory, &clock);
-        let small = Unit { payload: vec![0; 255].into(), ..unit(0, &clock) };
-        assert!(ring.write(0, &small, &clock).is_err());
+        let (small, right) = (grey(0, 16, 15), grey(0, 16, 16));
+        assert!(ring.write(0, &I420View::from(&small), &unit(&clock), &clock).is_err());
         ring.file.set_len(0).unwrap();
-        assert!(ring.write(0, &unit(0, &clock), &clock).is_ok(), "it grows again and kills nobody");
+        let written = ring.write(0, &I420View::from(&right), &unit(&clock), &clock);
+        assert!(written.is_ok(), "it grows again and kills nobody");
+    }
+
+    #[test]
+    fn a_picture_in_bands_is_the_picture() {
+        // Several bands with a rest of an odd number of rows.
+        let mut picture = Picture::new(641, 115).unwrap();
+        for (number, mut plane) in picture.planes_mut().into_iter().enumerate() {
+            let rows = plane.rows_mut().enumerate();
+            rows.for_each(|(y, row)| {
+                row.iter_mut().enumerate().for_each(|(x, s)| *s = (x * (number + 1) + 3 * y) as u8);
+            });
+        }
+        let view = I420View::from(&picture);
+        for pixels in [PixelFormat::Bgr24, PixelFormat::Gray8, PixelFormat::I420(view.colour())] {
+            let mut whole = vec![0; pixels.frame_bytes(641, 115)];
+            convert::convert(&view, pixels, &mut whole).unwrap();
+            let (mut joined, mut band, mut count) = (Vec::new(), Vec::new(), 0);
+            let put = |part: &[u8]| {
+                joined.extend_from_slice(part);
+                count += 1;
+                Ok(())
+            };
+            bands(&view, pixels, &mut band, put).unwrap();
+            assert!(joined == whole, "{}", pixels.name());
+            assert!(count > 2 || pixels != PixelFormat::Bgr24, "{count} bands");
+        }
     }
 }

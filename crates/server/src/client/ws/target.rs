@@ -1,4 +1,4 @@
-//! Where the camera connects to: a `ws://` URL.
+//! Where a camera connects to: a `ws://` URL.
 
 use http::Uri;
 use std::fmt;
@@ -27,18 +27,18 @@ pub enum UrlError {
 
 /// A camera endpoint.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// Host name or address, IPv6 without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// The whole URL for the WebSocket handshake.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// Without the query, for logs.
     shown: String,
 }
 
 impl Target {
-    pub(super) fn parse(text: &str) -> Result<Target, UrlError> {
+    pub(crate) fn parse(text: &str) -> Result<Target, UrlError> {
         let uri: Uri =
             text.parse().map_err(|error: http::uri::InvalidUri| UrlError::Syntax(error.to_string()))?;
         match uri.scheme_str() {
@@ -67,7 +67,7 @@ impl Target {
     }
 
     /// The stream's name, where the path holds one.
-    pub(super) fn stream(&self) -> Option<&str> {
+    pub(crate) fn stream(&self) -> Option<&str> {
         let (_, name) = self.shown.split_once("/ws/camera/")?;
         (!name.is_empty() && !name.contains('/')).then_some(name)
     }

@@ -1,0 +1,186 @@
+//! A stream as a TCPCam serves it: JPEGs over plain TCP for a PIN (`tcpcam_server.*`).
+//!
+//! What goes over the wire is in `camherd_media::wire::tcpcam`. Here: who gets in. `client` is what one gets. Every
+//! client reads the hub by itself, so a slow one skips pictures and holds nobody.
+
+mod client;
+#[cfg(test)]
+mod tests;
+
+use super::viewer::Viewers;
+use crate::auth::Throttle;
+use crate::config::TcpCamServer;
+use crate::net::accept::{self, Place, Quiet, Serve};
+use crate::net::listener;
+use crate::net::shutdown::Shutdown;
+use camherd_hub::Hub;
+use camherd_media::ids::StreamName;
+use camherd_media::wire::tcpcam::{Count, Pin, RequestError, RequestReader};
+use client::Client;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// For PIN and count, which a client sends first of all.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A count has ended when nothing follows for so long: nothing marks its end. A client sends it in one piece, which a
+/// network hands over in one piece too or within a round trip.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Wrong PINs of one address in a minute. A person mistypes less; at this rate the 10 000 PINs of four digits take a
+/// day and a half.
+const MAX_WRONG_PINS: u32 = 5;
+
+/// Connections that have not sent their PIN yet, beyond the clients.
+const MAX_ASKING: usize = 16;
+
+/// Read at a time: a request has up to thirty bytes.
+const READ: usize = 64;
+
+/// Why a client gets nothing.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error("no request within {} s", REQUEST_TIMEOUT.as_secs())]
+    Late,
+    #[error("the connection broke: {0}")]
+    Broken(#[from] io::Error),
+    #[error("too many wrong PINs came from this address; try again in {0} s")]
+    Blocked(u64),
+    #[error("{0} clients are served already (tcpcam_server.max_clients)")]
+    Clients(usize),
+    #[error(transparent)]
+    Viewers(#[from] super::viewer::TooMany),
+    #[error("there is no room for the stream: {0} (limits.streams)")]
+    Full(#[from] camherd_hub::Full),
+}
+
+/// The server. Clones are the same.
+#[derive(Clone)]
+pub struct TcpCam(Arc<Shared>);
+
+struct Shared {
+    pin: Pin,
+    stream: StreamName,
+    hub: Hub,
+    viewers: Arc<Viewers>,
+    max_clients: usize,
+    room: Arc<Semaphore>,
+    throttle: Mutex<Throttle>,
+    quiet: Mutex<Quiet>,
+    shutdown: Shutdown,
+}
+
+impl TcpCam {
+    /// A server for a stream of `hub`, whose clients count among `viewers`. `None` where the settings name no PIN or no
+    /// stream.
+    #[must_use]
+    pub fn new(
+        settings: &TcpCamServer,
+        hub: Hub,
+        viewers: Arc<Viewers>,
+        shutdown: Shutdown,
+    ) -> Option<TcpCam> {
+        Some(TcpCam(Arc::new(Shared {
+            pin: settings.pin.clone()?,
+            stream: settings.stream.clone()?,
+            hub,
+            viewers,
+            max_clients: settings.max_clients,
+            room: Arc::new(Semaphore::new(settings.max_clients)),
+            throttle: Mutex::new(Throttle::new(MAX_WRONG_PINS)),
+            quiet: Mutex::default(),
+            shutdown,
+        })))
+    }
+
+    /// Takes connections on `listeners` until the server stops, and lets them end.
+    pub async fn run(self, listeners: Vec<TcpListener>) {
+        let (limit, shutdown) = (self.0.max_clients + MAX_ASKING, self.0.shutdown.clone());
+        accept::run(listeners, self, limit, shutdown).await;
+    }
+}
+
+impl Serve for TcpCam {
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
+        let shared = self.0.clone();
+        tokio::spawn(async move {
+            if let Err(refused) = serve(stream, peer, &shared).await {
+                shared.log(peer, &refused);
+            }
+            drop(place);
+        });
+    }
+
+    fn refuse(&self, _: TcpStream, peer: SocketAddr) {
+        self.0.log(peer, &Refused::Clients(self.0.max_clients));
+    }
+}
+
+async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) -> Result<(), Refused> {
+    listener::tune(&socket)?;
+    let blocked = || lock(&shared.throttle).blocked(peer.ip(), Instant::now());
+    if let Some(left) = blocked() {
+        return Err(Refused::Blocked(left.as_secs() + 1));
+    }
+    let request = tokio::select! {
+        () = shared.shutdown.wait() => return Ok(()),
+        request = timeout(REQUEST_TIMEOUT, request(&mut socket, shared.pin.clone())) => request,
+    };
+    let count = match request.unwrap_or(Err(Refused::Late)) {
+        Err(Refused::Request(RequestError::WrongPin)) => {
+            lock(&shared.throttle).failed(peer.ip(), Instant::now());
+            return Err(RequestError::WrongPin.into());
+        }
+        // Others of this address may have used up its tries meanwhile, and this one must not be one more.
+        Ok(_) if blocked().is_some() => return Err(RequestError::WrongPin.into()),
+        other => other?,
+    };
+    let _client = shared.room.try_acquire().map_err(|_| Refused::Clients(shared.max_clients))?;
+    let seat = shared.viewers.enter()?;
+    let stream = shared.hub.get_or_create(&shared.stream)?;
+    tracing::info!(stream = %stream.name(), %peer, ?count, "TCPCam client");
+    let _watching = seat.watch(&stream);
+    Client::new(socket, stream, count).run(&shared.shutdown).await;
+    Ok(())
+}
+
+/// Reads PIN and count.
+async fn request(socket: &mut TcpStream, pin: Pin) -> Result<Count, Refused> {
+    let (mut reader, mut buffer) = (RequestReader::new(pin), [0; READ]);
+    loop {
+        let read = socket.read(&mut buffer);
+        let length = match reader.has_count() {
+            true => timeout(QUIET, read).await.unwrap_or(Ok(0)),
+            false => read.await,
+        };
+        match length? {
+            0 => return Ok(reader.finish()?),
+            length => {
+                if let Some(count) = reader.push(&buffer[..length])? {
+                    return Ok(count);
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Says who was refused, once in a while: anybody can open connections.
+    fn log(&self, peer: SocketAddr, refused: &Refused) {
+        if let Some(count) = lock(&self.quiet).due(Instant::now()) {
+            tracing::warn!(peer = %peer.ip().to_canonical(), count, "TCPCam client refused: {refused}");
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

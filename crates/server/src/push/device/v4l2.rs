@@ -1,0 +1,176 @@
+//! The device: which format it is asked for, and the thread that waits for its pictures.
+
+use super::raw::{Layout, to_picture};
+use crate::client::source::{End, Ender, Ending};
+use crate::sources::jpeg_units::JpegUnits;
+use bytes::Bytes;
+use camherd_codec::Picture;
+use camherd_codec::jpeg::Encoder;
+use camherd_hub::Publisher;
+use camherd_media::codec::jpeg;
+use linuxvideo::format::{PixFormat, PixelFormat};
+use linuxvideo::stream::ReadStream;
+use linuxvideo::{BufType, Device, Fract};
+use std::io;
+use std::path::Path;
+use tokio::sync::mpsc;
+
+/// Pictures that wait to be published, which takes no time.
+const WAITING: usize = 2;
+
+/// Quality of raw pictures that are encoded here, on the scale of the Independent JPEG Group: as good as what
+/// cameras make of theirs.
+const QUALITY: u8 = 80;
+
+/// Asked for where the device does not say what it is set to.
+const DEFAULT_SIZE: (u32, u32) = (640, 480);
+
+/// The frame interval is asked for in thousandths of its rate.
+const RATE_SCALE: u32 = 1000;
+
+/// What the device gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gives {
+    Jpeg,
+    Raw(Layout),
+}
+
+/// What is asked for, the best first: what is JPEG already costs nothing.
+fn wanted() -> [(PixelFormat, Gives); 5] {
+    let raw = |layout: Layout| (PixelFormat::from_fourcc(layout.fourcc()), Gives::Raw(layout));
+    [
+        (PixelFormat::MJPG, Gives::Jpeg),
+        (PixelFormat::JPEG, Gives::Jpeg),
+        raw(Layout::Yu12),
+        raw(Layout::Nv12),
+        raw(Layout::Yuyv),
+    ]
+}
+
+/// Opens the device and begins to publish.
+pub(super) fn start(
+    publisher: Publisher,
+    path: &Path,
+    size: Option<(u32, u32)>,
+    fps: Option<f64>,
+) -> io::Result<Ending> {
+    let mut camera = Camera::open(path, size, fps)?;
+    let (sender, pictures) = mpsc::channel(WAITING);
+    let work = move || {
+        loop {
+            let picture = camera.next();
+            let over = picture.is_err();
+            if sender.blocking_send(picture).is_err() || over {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("v4l2".to_owned()).spawn(work)?;
+    let (ender, ending) = Ender::new();
+    tokio::spawn(async move {
+        let reason = publish(publisher, pictures).await;
+        ender.end(End::Failed(reason));
+    });
+    Ok(ending)
+}
+
+/// Publishes until the device fails; gives the reason.
+async fn publish(
+    mut publisher: Publisher,
+    mut pictures: mpsc::Receiver<io::Result<Option<Bytes>>>,
+) -> String {
+    let clock = publisher.stream().clock();
+    let mut units = JpegUnits::default();
+    while let Some(picture) = pictures.recv().await {
+        let picture = match picture {
+            Ok(Some(picture)) => picture,
+            Ok(None) => {
+                publisher.stream().count_drop("device", "the device marked a picture as broken".to_owned());
+                continue;
+            }
+            Err(error) => return format!("the camera does not go on: {error}"),
+        };
+        match jpeg::normalise(&picture) {
+            Ok(picture) => {
+                if publisher.push(units.unit(&clock, picture, clock.now())).is_err() {
+                    break;
+                }
+            }
+            Err(error) => publisher.stream().count_drop(error.kind().label(), error.to_string()),
+        }
+    }
+    "the camera's thread has ended".to_owned()
+}
+
+struct Camera {
+    stream: ReadStream,
+    gives: Gives,
+    size: (u32, u32),
+    stride: usize,
+    picture: Picture,
+    encoder: Encoder,
+}
+
+impl Camera {
+    fn open(path: &Path, size: Option<(u32, u32)>, fps: Option<f64>) -> io::Result<Camera> {
+        let device = Device::open(path)?;
+        let formats = device.formats(BufType::VIDEO_CAPTURE);
+        let offered: Vec<PixelFormat> =
+            formats.map(|format| Ok(format?.pixel_format())).collect::<io::Result<_>>()?;
+        let chosen = wanted().into_iter().find(|(format, _)| offered.contains(format));
+        let Some((format, gives)) = chosen else {
+            let what = format!("it gives {offered:?}; MJPG, JPEG, YU12, NV12 or YUYV is needed");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        };
+        let (width, height) = size.or_else(|| set_to(&device)).unwrap_or(DEFAULT_SIZE);
+        let capture = device.video_capture(PixFormat::new(width, height, format))?;
+        let got = capture.format();
+        if got.pixel_format() != format {
+            let what = format!("it does not keep to {format:?}, which it offers");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        }
+        if let Some(fps) = fps {
+            // Within 240 a second; a device that has no choice goes on as it is.
+            let rate = (fps * f64::from(RATE_SCALE)).round() as u32;
+            if let Err(error) = capture.set_frame_interval(Fract::new(RATE_SCALE, rate.max(1))) {
+                tracing::warn!("the camera keeps its own frame rate: {error}");
+            }
+        }
+        let (size, stride) = ((got.width(), got.height()), got.bytes_per_line() as usize);
+        tracing::info!(?format, width = size.0, height = size.1, "the camera is open");
+        Ok(Camera {
+            stream: capture.into_stream()?,
+            gives,
+            size,
+            stride,
+            picture: Picture::default(),
+            encoder: Encoder::new(QUALITY).map_err(io::Error::other)?,
+        })
+    }
+
+    /// Waits for the next picture; `None` for one that the device says is broken.
+    fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let Camera { stream, gives, size, stride, picture, encoder } = self;
+        stream.dequeue(|view| {
+            if view.is_error() {
+                return Ok(None);
+            }
+            match gives {
+                // The device writes into this buffer again.
+                Gives::Jpeg => Ok(Some(Bytes::copy_from_slice(&view))),
+                Gives::Raw(layout) => {
+                    to_picture(*layout, &view, *stride, *size, picture).map_err(io::Error::other)?;
+                    encoder.encode(picture).map(Some).map_err(io::Error::other)
+                }
+            }
+        })
+    }
+}
+
+/// The size that the device is set to.
+fn set_to(device: &Device) -> Option<(u32, u32)> {
+    match device.format(BufType::VIDEO_CAPTURE) {
+        Ok(linuxvideo::format::Format::VideoCapture(format)) => Some((format.width(), format.height())),
+        _ => None,
+    }
+}

@@ -1,0 +1,10 @@
+#pragma once
+#include "esp_err.h"
+#include <stddef.h>
+#define EFD_SUPPORT_ISR (1 << 4)
+typedef struct {
+    size_t max_fds;
+} esp_vfs_eventfd_config_t;
+#define ESP_VFS_EVENTD_CONFIG_DEFAULT() {.max_fds = 5}
+esp_err_t esp_vfs_eventfd_register(const esp_vfs_eventfd_config_t *config) STUB_CHECKED;
+int eventfd(unsigned int initval, int flags);
