@@ -51,8 +51,9 @@ class Processes:
         self._started: list[Process] = []
 
     def serve(self, *arguments: str, **options: Any) -> Server:
-        """A server on a free port of 127.0.0.1, unless ``--http-listen`` is among the arguments."""
-        listen = [] if "--http-listen" in arguments else ["--http-listen", ANY_PORT]
+        """A server on free ports of 127.0.0.1, unless ``--http-listen`` and so on are among the arguments."""
+        flags = [flag for flag in ("--http-listen", "--tcp-push-listen") if flag not in arguments]
+        listen = [word for flag in flags for word in (flag, ANY_PORT)]
         return self.start(Server, "serve", *listen, *arguments, **options)
 
     def start(self, kind: type[Process], *arguments: str, directory: Path | None = None, **options: Any) -> Any:

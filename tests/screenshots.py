@@ -72,7 +72,7 @@ def main() -> None:
     binary = Path(os.environ.get("CAMHERD_BINARY", ROOT / "target/debug/camherd")).resolve()
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
-        server = Server(binary, Path(directory), ["demo", "--http-listen", "127.0.0.1:0"])
+        server = Server(binary, Path(directory), ["demo", "--http-listen", "127.0.0.1:0", "--tcp-push-listen", "127.0.0.1:0"])
         browser = Browser(playwright)
         try:
             for name in CAMERAS:

@@ -54,6 +54,7 @@ LEFT_THREADS, LEFT_FILES = 4, 4
 NUMBERS = 8
 PUSHERS, VIEWERS, TCPCAM_CLIENTS = 12, 24, 6
 PIN = "73195"
+WEBSOCKET = {"compression": None, "proxy": None, "ping_interval": None, "open_timeout": 30, "max_size": None}
 SMALL, LARGE = (160, 120), (320, 240)
 
 
@@ -176,9 +177,7 @@ class Soak:
         )  # fmt: skip
         target += f"&quality={quality}" if quality else ""
         try:
-            viewer = await websocket(
-                self.server.ws + target, compression=None, proxy=None, ping_interval=None, open_timeout=30, max_size=None
-            )
+            viewer = await websocket(self.server.ws + target, **WEBSOCKET)
         except WebSocketException as error:
             # Nobody may have pushed this number lately.
             if "404" not in str(error):

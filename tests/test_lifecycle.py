@@ -1,5 +1,6 @@
 """Start, settings, log and end of the server."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -219,7 +220,7 @@ def test_version_and_help(binary, tmp_path):
 
 
 def test_greeting_tells_what_to_open(server):
-    assert server.stdout.splitlines()[1:] == [
-        f"  watch     http://127.0.0.1:{server.port}/",
-        f"  cameras   ws://127.0.0.1:{server.port}/ws/camera/NAME",
-    ]
+    watch, cameras, push = server.stdout.splitlines()[1:]
+    assert watch == f"  watch     http://127.0.0.1:{server.port}/"
+    assert cameras == f"  cameras   ws://127.0.0.1:{server.port}/ws/camera/NAME"
+    assert re.fullmatch(r"  push      tcp://127\.0\.0\.1:[1-9][0-9]*/NUMBER", push)

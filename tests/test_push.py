@@ -234,6 +234,22 @@ def test_a_picture_alone(binary: Path, tmp_path: Path, receiver: PushServer) -> 
     assert (receiver.pushes[0].chunks, receiver.pushes[0].done) == ([picture], True)
 
 
+def test_a_picture_waits_for_a_server_that_comes_late(binary: Path, tmp_path: Path, free_port: int) -> None:
+    picture = jpegs.picture(5)
+    reading, writing = pipe()
+    with Command(binary, tmp_path, "push", "-", "--to", f"tcp://127.0.0.1:{free_port}/1", stdin=reading) as push:
+        writing.write(picture)
+        writing.close()
+        # It has been refused at least once.
+        assert push.popen.stderr is not None
+        while b"next attempt in" not in push.popen.stderr.readline():
+            assert push.popen.poll() is None
+        with PushServer(port=free_port) as server:
+            status, _, err = push.end()
+            assert status == 0, err
+            assert [(p.chunks, p.done) for p in server.pushes] == [([picture], True)]
+
+
 @pytest.mark.parametrize(
     ("content", "status", "part"),
     [

@@ -1,4 +1,4 @@
-"""TCPCam both ways: cameras that serve pictures on request as a source, and a stream served to such cameras' clients."""
+"""TCPCam both ways: cameras that serve pictures on request, and a stream served to the clients of such cameras."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from conftest import Processes, ServerFactory
 from http_client import Response
 from python_client import camherd
 from server import Process, Server
-from tcp_push import LISTEN, marked
+from tcp_push import LISTEN, marked, outliving
 from tcpcam import HELLO, PIN, Camera, Client, Request, frame, hello, normal, send_apart, splits, unused_port
 from wait import eventually
 
@@ -233,20 +233,17 @@ def port() -> int:
 def flags(port: int, pin: str = PIN.decode(), **more: Any) -> list[str]:
     """Serves the stream `door` to clients of a TCPCam."""
     options = {"listen": f"127.0.0.1:{port}", "pin": pin, "stream": "door", **more}
-    return [*LISTEN, *itertools.chain(*((f"--tcpcam-server-{k.replace('_', '-')}", str(v)) for k, v in options.items()))]
+    pairs = ((f"--tcpcam-server-{key.replace('_', '-')}", str(value)) for key, value in options.items())
+    return [*LISTEN, *itertools.chain(*pairs)]
 
 
 @pytest.fixture(scope="module")
 def shared(binary: Path, tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Server]:
     """A server whose stream `door` has a camera with 20 pictures a second."""
     processes = Processes(binary, tmp_path_factory.mktemp("tcpcam"))
-    server = processes.serve(*flags(port, max_clients=20))
-    with RunningCamera(server, "door", fps=20):
+    with outliving(processes, *flags(port, max_clients=20)) as server, RunningCamera(server, "door", fps=20):
         server.wait_live("door")
         yield server
-    died = server.returncode
-    processes.end()
-    assert died is None, f"the server died with {died}\n{server.log}"
 
 
 @pytest.fixture
@@ -294,7 +291,7 @@ def test_no_count_above_zero_is_pictures_without_end(cam: tuple[str, int], count
 
 
 class TestRealClients:
-    """As the clients in the field ask: one with a string and its NUL, one with a buffer of fixed length, one in text."""
+    """As clients in the field ask: with a string and its NUL, with a buffer of fixed length, for one picture a time."""
 
     def test_one_that_sends_the_nul_of_its_strings(self, cam: tuple[str, int]) -> None:
         with Client(cam, PIN + b"\0") as client:

@@ -66,7 +66,7 @@ def test_refused_camera_says_why(server, processes):
 
 @pytest.mark.timeout(90)
 def test_demo_shows_three_live_streams(processes):
-    demo = processes.start(Server, "demo", "--http-listen", "127.0.0.1:0")
+    demo = processes.start(Server, "demo", "--http-listen", "127.0.0.1:0", "--tcp-push-listen", "127.0.0.1:0")
     assert f"Open http://127.0.0.1:{demo.port}/" in demo.stdout
     for name in ("front-door", "garden", "workshop"):
         demo.wait_live(name, 30)

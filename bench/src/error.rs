@@ -34,6 +34,9 @@ pub enum Error {
         /// How long it was awaited.
         seconds: u64,
     },
+    /// This machine or user cannot measure it, which is no fault of what is measured.
+    #[error("{0}")]
+    NotHere(String),
     /// A thread of the bench itself panicked.
     #[error("the {0} thread panicked")]
     Panicked(&'static str),

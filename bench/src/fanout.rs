@@ -93,6 +93,11 @@ impl Viewers {
         Ok(seen)
     }
 
+    /// The newest frame that every viewer has.
+    pub fn newest(&self) -> Option<u64> {
+        self.viewers.iter().map(|viewer| viewer.last).min().flatten()
+    }
+
     /// Reads until every viewer has had a frame.
     pub fn warm_up(&mut self, peer: &'static str) -> Result<(), Error> {
         /// Joins take milliseconds; a frame comes every 33.
@@ -160,9 +165,14 @@ mod tests {
     fn gaps_are_missed_frames_and_the_first_part_is_not_measured() {
         let (mut seen, mut last) = (Seen::default(), None);
         for (seq, told) in [(10, 0), (11, 0), (14, 2)] {
-            note(Part { stamp: Some((seq, 100 * seq)), told }, 100 * seq + 7, &mut last, &mut seen);
+            note(
+                Part { stamp: Some((seq, 100 * seq)), told, body: None },
+                100 * seq + 7,
+                &mut last,
+                &mut seen,
+            );
         }
-        note(Part { stamp: None, told: 0 }, 0, &mut last, &mut seen);
+        note(Part { stamp: None, told: 0, body: None }, 0, &mut last, &mut seen);
         assert_eq!((seen.latencies, seen.missed, seen.told), (vec![7, 7], 2, 2));
     }
 }

@@ -32,6 +32,8 @@ pub struct Kind {
 
 /// 640x480 at about 25 KB, as an ESP32 camera gives at its usual quality.
 pub const VGA: Kind = Kind { width: 640, height: 480, bytes: 25_000 };
+/// 320x240 at about 5 KB, as the lower one of two qualities. Its bar code is cut off: only the stamp tells the picture.
+pub const QVGA: Kind = Kind { width: 320, height: 240, bytes: 5_000 };
 /// 1280x720 at about 60 KB.
 pub const HD: Kind = Kind { width: 1280, height: 720, bytes: 60_000 };
 

@@ -23,6 +23,10 @@ mod script;
 mod server;
 mod stamp;
 mod stats;
+mod tcp_link;
+mod tcp_push;
+mod tcp_sink;
+mod tcp_viewer;
 mod ts;
 mod viewer;
 mod ws;
@@ -68,7 +72,9 @@ fn bench(args: &Args) -> Result<bool, Error> {
         eprintln!("measuring {} ...", scenario.name());
         if let Err(error) = scenario.run(args, &mut report) {
             eprintln!("{}: {error}", scenario.name());
-            report.failures.push((scenario.name(), error.to_string()));
+            let list =
+                if matches!(error, Error::NotHere(_)) { &mut report.not_here } else { &mut report.failures };
+            list.push((scenario.name(), error.to_string()));
         }
     }
     print!("{}", report.table());

@@ -14,6 +14,8 @@ pub struct Part {
     pub stamp: Option<(u64, u64)>,
     /// Frames that the server says it left out before this one.
     pub told: u64,
+    /// The JPEG itself, where it is kept.
+    pub body: Option<Vec<u8>>,
 }
 
 /// The parser of one connection.
@@ -41,6 +43,12 @@ enum Http {
 }
 
 impl Parser {
+    /// A parser that keeps the JPEGs, for who wants to look into them.
+    pub fn keeping_bodies() -> Parser {
+        let parts = Parts { kept: Some(Vec::new()), ..Parts::default() };
+        Parser { parts, ..Parser::default() }
+    }
+
     /// Takes bytes as they came and calls `on_part` for every part whose last byte is among them.
     ///
     /// # Errors
@@ -110,6 +118,8 @@ struct Parts {
     line: Vec<u8>,
     length: Option<u64>,
     told: u64,
+    /// What has come of the JPEG, where it is kept.
+    kept: Option<Vec<u8>>,
 }
 
 #[derive(Default)]
@@ -134,9 +144,13 @@ impl Parts {
                 prefix[*have..*have + kept].copy_from_slice(&bytes[..kept]);
                 *have += kept;
                 *left -= n as u64;
+                if let Some(kept) = &mut self.kept {
+                    kept.extend_from_slice(&bytes[..n]);
+                }
                 bytes = &bytes[n..];
                 if *left == 0 {
-                    on_part(Part { stamp: stamp::parse(&prefix[..*have]), told: self.told });
+                    let body = self.kept.as_mut().map(std::mem::take);
+                    on_part(Part { stamp: stamp::parse(&prefix[..*have]), told: self.told, body });
                     self.state = PartState::Boundary;
                 }
                 continue;
@@ -243,7 +257,7 @@ mod tests {
     }
 
     fn expect(told: u64) -> Vec<Part> {
-        [1, 2].map(|seq| Part { stamp: Some((seq, seq + 1)), told }).into()
+        [1, 2].map(|seq| Part { stamp: Some((seq, seq + 1)), told, body: None }).into()
     }
 
     #[test]
@@ -256,6 +270,17 @@ mod tests {
                 parser.feed(&wire[cut..], |p| parts.push(p)).unwrap();
                 assert_eq!(parts, expect(3), "chunks of {size}, cut at {cut}");
             }
+        }
+    }
+
+    #[test]
+    fn bodies_are_kept_whole_where_they_are_wanted() {
+        let wire = chunked(&body(0), 7);
+        for cut in 0..wire.len() {
+            let (mut parser, mut bodies) = (Parser::keeping_bodies(), Vec::new());
+            parser.feed(&wire[..cut], |p| bodies.push(p.body)).unwrap();
+            parser.feed(&wire[cut..], |p| bodies.push(p.body)).unwrap();
+            assert_eq!(bodies, [Some(jpeg(1)), Some(jpeg(2))], "cut at {cut}");
         }
     }
 

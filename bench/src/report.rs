@@ -99,6 +99,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Scenarios that could not be measured, and why.
     pub failures: Vec<(&'static str, String)>,
+    /// Scenarios that this machine or user cannot measure, and why.
+    pub not_here: Vec<(&'static str, String)>,
 }
 
 const HEADS: [&str; 6] = ["figure", "camherd", "peer or limit", "ratio", "target", ""];
@@ -122,18 +124,23 @@ impl Report {
         for (scenario, why) in &self.failures {
             out += &format!("not measured: {scenario}: {why}\n");
         }
+        for (scenario, why) in &self.not_here {
+            out += &format!("not possible here: {scenario}: {why}\n");
+        }
         out
     }
 
     /// The same for programs, with the machine it was measured on.
     pub fn json(&self) -> Value {
-        let failures: Vec<Value> =
-            self.failures.iter().map(|(s, why)| json!({ "scenario": s, "error": why })).collect();
+        let list = |all: &[(&'static str, String)]| -> Vec<Value> {
+            all.iter().map(|(s, why)| json!({ "scenario": s, "error": why })).collect()
+        };
         json!({
             "cpu": proc::cpu_name(),
             "cores": std::thread::available_parallelism().map_or(0, usize::from),
             "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "failures": failures,
+            "failures": list(&self.failures),
+            "not_here": list(&self.not_here),
         })
     }
 
@@ -175,7 +182,8 @@ mod tests {
 
     #[test]
     fn table_and_json_say_the_same() {
-        let mut report = Report { rows: vec![row(2.5, Some(5.0), Target::both(3.0, 0.4))], failures: vec![] };
+        let rows = vec![row(2.5, Some(5.0), Target::both(3.0, 0.4))];
+        let mut report = Report { rows, ..Report::default() };
         let table = report.table();
         assert!(
             table.contains("| f      | 2.50 ms | 5 ms (peer)   | 0.50  | <= 3 ms, <= 0.4 x | MISSED |"),
@@ -185,6 +193,8 @@ mod tests {
         assert!(!report.all_met());
         report.rows[0].target = Target::NONE;
         assert!(report.all_met());
+        report.not_here.push(("y", "no root".into()));
+        assert!(report.all_met() && report.table().contains("not possible here: y: no root"));
         report.failures.push(("x", "why".into()));
         assert!(!report.all_met() && report.table().contains("not measured: x: why"));
     }

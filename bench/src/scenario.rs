@@ -6,6 +6,7 @@ mod idle;
 mod memory;
 mod rtsp;
 mod stalled;
+mod tcp;
 mod transcode;
 
 use crate::args::Args;
@@ -45,11 +46,21 @@ pub enum Scenario {
     RtspDecode,
     /// Many RTSP cameras and no reader.
     RtspIdle,
+    /// JPEG pushed over TCP to hundreds of viewers.
+    TcpFanout,
+    /// Every picture of a fast pusher.
+    TcpFast,
+    /// Many pushers and no viewer.
+    TcpIdle,
+    /// A viewer that reads slowly.
+    TcpSlow,
+    /// A viewer behind a slow link.
+    TcpLink,
 }
 
 impl Scenario {
     /// All, in the order of the report.
-    pub const ALL: [Scenario; 11] = [
+    pub const ALL: [Scenario; 16] = [
         Scenario::Transcode,
         Scenario::First,
         Scenario::Memory,
@@ -61,6 +72,11 @@ impl Scenario {
         Scenario::RtspReaders,
         Scenario::RtspDecode,
         Scenario::RtspIdle,
+        Scenario::TcpFanout,
+        Scenario::TcpFast,
+        Scenario::TcpIdle,
+        Scenario::TcpSlow,
+        Scenario::TcpLink,
     ];
 
     /// Its name on the command line.
@@ -77,6 +93,11 @@ impl Scenario {
             Scenario::RtspReaders => "rtsp-readers",
             Scenario::RtspDecode => "rtsp-decode",
             Scenario::RtspIdle => "rtsp-idle",
+            Scenario::TcpFanout => "tcp-fanout",
+            Scenario::TcpFast => "tcp-fast",
+            Scenario::TcpIdle => "tcp-idle",
+            Scenario::TcpSlow => "tcp-slow",
+            Scenario::TcpLink => "tcp-link",
         }
     }
 
@@ -103,6 +124,11 @@ impl Scenario {
             Scenario::RtspReaders => rtsp::readers::run(args, &mut add),
             Scenario::RtspDecode => rtsp::decode::run(args, &mut add),
             Scenario::RtspIdle => rtsp::idle::run(args, &mut add),
+            Scenario::TcpFanout => tcp::fanout::run(args, &mut add),
+            Scenario::TcpFast => tcp::fast::run(args, &mut add),
+            Scenario::TcpIdle => tcp::idle::run(args, &mut add),
+            Scenario::TcpSlow => tcp::slow::run(args, &mut add),
+            Scenario::TcpLink => tcp::link::run(args, &mut add),
         }
     }
 }

@@ -12,15 +12,26 @@ use std::time::Duration;
 /// How long a start may take; a healthy one takes milliseconds.
 const START: Duration = Duration::from_secs(10);
 
+/// The system chooses the port.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// A running camherd. Ends with this value.
 pub struct Server {
     child: Child,
-    addr: SocketAddr,
+    addresses: Addresses,
     home: PathBuf,
 }
 
+/// Where a server listens, as its first lines say.
+#[derive(Clone, Copy)]
+struct Addresses {
+    http: SocketAddr,
+    /// For streams that are pushed over plain TCP.
+    push: SocketAddr,
+}
+
 impl Server {
-    /// Starts `camherd serve` on a port of its choice, in an empty directory so that nothing of an earlier run or of
+    /// Starts `camherd serve` on ports of its choice, in an empty directory so that nothing of an earlier run or of
     /// the user's configuration is in the figures.
     pub fn start(binary: &Path) -> Result<Server, Error> {
         Server::start_with(binary, None)
@@ -40,7 +51,7 @@ impl Server {
         let log = home.join("stderr.log");
         let errors = std::fs::File::create(&log).doing(|| format!("create {}", log.display()))?;
         let mut child = Command::new(&binary)
-            .args(["serve", "--http-listen", "127.0.0.1:0"])
+            .args(["serve", "--http-listen", ANY_PORT, "--tcp-push-listen", ANY_PORT])
             .current_dir(&home)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -49,19 +60,28 @@ impl Server {
             .doing(|| format!("run {}", binary.display()))?;
         let stdout = child.stdout.take();
         // Owned from here on, so that the child ends with this function too when it fails.
-        let mut server = Server { child, addr: SocketAddr::from(([127, 0, 0, 1], 0)), home };
-        let addr = stdout.and_then(wait_for_address);
-        server.addr = addr.ok_or_else(|| {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Server { child, addresses: Addresses { http: nowhere, push: nowhere }, home };
+        let addresses = stdout.and_then(wait_for_addresses);
+        server.addresses = addresses.ok_or_else(|| {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             let last = text.lines().last().unwrap_or("nothing on stderr").to_owned();
-            protocol("server", format!("printed no line with http://127.0.0.1:PORT ({last})"))
+            protocol(
+                "server",
+                format!("did not print http://127.0.0.1:PORT and tcp://127.0.0.1:PORT ({last})"),
+            )
         })?;
         Ok(server)
     }
 
     /// Where its HTTP listens.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.addresses.http
+    }
+
+    /// Where it takes streams that are pushed over plain TCP.
+    pub fn push_addr(&self) -> SocketAddr {
+        self.addresses.push
     }
 
     /// CPU time used so far in nanoseconds.
@@ -84,23 +104,26 @@ impl Drop for Server {
     }
 }
 
-/// Reads lines until one holds the address, then goes on reading in the background so that the pipe never fills.
-fn wait_for_address(stdout: ChildStdout) -> Option<SocketAddr> {
+/// Reads lines until both addresses are known, then goes on reading in the background so that the pipe never fills.
+fn wait_for_addresses(stdout: ChildStdout) -> Option<Addresses> {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
+        let (mut http, mut push) = (None, None);
         for line in BufReader::new(stdout).lines() {
             let Ok(line) = line else { return };
-            if let Some(addr) = address_in(&line) {
+            http = http.or_else(|| address_in(&line, "http://"));
+            push = push.or_else(|| address_in(&line, "tcp://"));
+            if let (Some(http), Some(push)) = (http, push) {
                 // Only the first is awaited.
-                let _ = send.send(addr);
+                let _ = send.send(Addresses { http, push });
             }
         }
     });
     receive.recv_timeout(START).ok()
 }
 
-fn address_in(line: &str) -> Option<SocketAddr> {
-    let rest = line.split_once("http://")?.1;
+fn address_in(line: &str, scheme: &str) -> Option<SocketAddr> {
+    let rest = line.split_once(scheme)?.1;
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(rest.len());
     rest[..end].trim_end_matches(['.', ':']).parse().ok()
 }
@@ -112,11 +135,12 @@ mod tests {
     #[test]
     fn finds_the_address_in_prose() {
         let addr = Some(SocketAddr::from(([127, 0, 0, 1], 8080)));
-        assert_eq!(address_in("open http://127.0.0.1:8080/ in a browser"), addr);
-        assert_eq!(address_in("listening on http://127.0.0.1:8080."), addr);
-        assert_eq!(address_in("http://127.0.0.1:8080"), addr);
-        assert_eq!(address_in("http://localhost:8080"), None);
-        assert_eq!(address_in("rtsp://127.0.0.1:8554"), None);
+        assert_eq!(address_in("open http://127.0.0.1:8080/ in a browser", "http://"), addr);
+        assert_eq!(address_in("listening on http://127.0.0.1:8080.", "http://"), addr);
+        assert_eq!(address_in("http://127.0.0.1:8080", "http://"), addr);
+        assert_eq!(address_in("http://localhost:8080", "http://"), None);
+        assert_eq!(address_in("rtsp://127.0.0.1:8554", "http://"), None);
+        assert_eq!(address_in("push  tcp://127.0.0.1:8080/NUMBER", "tcp://"), addr);
     }
 
     #[test]

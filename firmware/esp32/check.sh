@@ -16,6 +16,8 @@ need() {
 }
 need gcc gcc
 need clang clang
+need g++ g++
+need clang++ clang
 need cppcheck cppcheck
 python=python3
 $python -c 'import kconfiglib' 2>/dev/null || python=/usr/bin/python3
@@ -85,4 +87,13 @@ for board in atoms3r-cam esp32-cam custom; do
         -I../core/include -I../stubs/include -Imain -I"$out/$board-CAMERA" -DCAMHERD_HAS_UPDATE_KEY=1 \
         --include="$out/$board-CAMERA/sdkconfig.h" $(cd main && ls ./*.c | sed 's|^\./|main/|' | grep -v picture_test)
 done
+
+for board in ATOMS3R_CAM ESP32_CAM; do
+    for compiler in g++ clang++; do
+        sed "s/^#define BOARD_[A-Z0-9_]*/#define BOARD_$board/" ../arduino/camherd_camera/camherd_camera.ino |
+            $compiler -x c++ -std=gnu++17 -Wall -Wextra -Werror -fsyntax-only -I../stubs/arduino -I../stubs/include \
+                -include Arduino.h - || fail "the Arduino sketch for $board does not compile with $compiler"
+    done
+done
+echo "firmware/arduino: the sketch is free of typos and type errors against stand-ins for its libraries (not a build)"
 echo "firmware/esp32: $builds configurations are free of typos and type errors against stand-ins for ESP-IDF (not a build)"

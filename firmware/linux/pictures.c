@@ -166,11 +166,11 @@ static void draw_row(const scene *s, unsigned y, uint8_t *row)
 {
     unsigned margin = 2 * s->scale;
     for (unsigned x = 0; x < s->width; x++, row += 3) {
-        long dx = (long)x - (long)s->ball_x, dy = (long)y - (long)s->ball_y;
+        int64_t dx = (int64_t)x - s->ball_x, dy = (int64_t)y - s->ball_y;
         bool text = x >= margin && y >= margin && in_text(s->text, x - margin, y - margin, s->scale);
         if (text) {
             memset(row, 255, 3);
-        } else if (dx * dx + dy * dy < (long)(s->radius * s->radius)) {
+        } else if (dx * dx + dy * dy < (int64_t)s->radius * s->radius) {
             row[0] = 230;
             row[1] = 120;
             row[2] = 30;

@@ -14,7 +14,7 @@
 /* Buffers of the camera; the core holds one fewer at most. */
 #define CAMERA_BUFFERS 4
 /* Largest picture that a buffer has room for. */
-#define PICTURE_MAX (4u * 1024 * 1024)
+#define PICTURE_MAX ((size_t)4 * 1024 * 1024)
 #define NETWORKS_MAX 16
 /* Descriptors of one poll: two consoles, the TCPCam port and its clients, the WebSocket. */
 #define POLL_MAX (4 + CH_TCPCAM_CLIENTS)

@@ -1,7 +1,6 @@
 /* `sim ...`: what happens around the device, told on its own console. */
 #include "shell.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const char usage[] = "sim network <ssid> <password> [rssi] [channel]\n"
@@ -18,6 +17,18 @@ static const char usage[] = "sim network <ssid> <password> [rssi] [channel]\n"
                             "sim temperature <celsius>\n"
                             "sim exit\n";
 
+/* A whole number that may be negative, as dBm and degrees are. */
+static bool parse_i8(const char *string, int8_t *value)
+{
+    uint32_t size;
+    bool negative = string[0] == '-';
+    if (!ch_parse_u32(string + (negative ? 1 : 0), 0, 127, &size)) {
+        return false;
+    }
+    *value = (int8_t)(negative ? -(int)size : (int)size);
+    return true;
+}
+
 /* Looks up the n-th word; "" if there are not so many. */
 static const char *word(int count, const char *const *words, int n)
 {
@@ -28,12 +39,13 @@ static bool add_network(shell *sh, int count, const char *const *words)
 {
     wifi *w = &sh->wifi;
     uint32_t channel = 6;
+    int8_t rssi = -60;
     wifi_network *to = &w->networks[w->count];
     if (w->count == NETWORKS_MAX || count < 4 || ch_check_ssid(words[2]) != NULL || ch_check_pass(words[3]) != NULL ||
-        (count > 5 && !ch_parse_u32(words[5], 1, 165, &channel))) {
+        (count > 4 && !parse_i8(words[4], &rssi)) || (count > 5 && !ch_parse_u32(words[5], 1, 165, &channel))) {
         return false;
     }
-    *to = (wifi_network){.rssi = count > 4 ? (int8_t)atoi(words[4]) : -60, .channel = (uint8_t)channel};
+    *to = (wifi_network){.rssi = rssi, .channel = (uint8_t)channel};
     ch_copy(to->ssid, sizeof to->ssid, words[2]);
     ch_copy(to->pass, sizeof to->pass, words[3]);
     w->count++;
@@ -110,10 +122,9 @@ static bool sim_board(shell *sh, int count, const char *const *words)
         sh->board.psram_size = number; /* from the next start on */
         return true;
     }
-    if (strcmp(what, "temperature") == 0 && value[0] != '\0') {
-        sh->temperature = (int8_t)atoi(value);
+    if (strcmp(what, "temperature") == 0) {
         sh->vitals_at = 0;
-        return true;
+        return parse_i8(value, &sh->temperature);
     }
     if (strcmp(what, "exit") == 0) {
         sh->quit = true;

@@ -138,21 +138,30 @@ static void accept_one(tcp *t)
     t->clients[client].data = NULL;
 }
 
+/* Reads what a client says. */
+static void hear(tcp *t, int client, bool hung_up)
+{
+    uint8_t bytes[256];
+    ssize_t len = recv(t->clients[client].fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (len > 0) {
+        ch_device_tcpcam_received(t->device, now_ms(), client, bytes, (size_t)len);
+        return;
+    }
+    if (len == 0 && !t->clients[client].ended) {
+        t->clients[client].ended = true;
+        ch_device_tcpcam_ended(t->device, now_ms(), client);
+        return;
+    }
+    bool broken = len < 0 && errno != EAGAIN && errno != EINTR;
+    if (broken || hung_up) {
+        gone(t, client);
+    }
+}
+
 static void serve(tcp *t, int client, short events)
 {
     if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) {
-        uint8_t bytes[256];
-        ssize_t len = recv(t->clients[client].fd, bytes, sizeof bytes, MSG_DONTWAIT);
-        if (len > 0) {
-            ch_device_tcpcam_received(t->device, now_ms(), client, bytes, (size_t)len);
-        } else if (len < 0 && errno != EAGAIN && errno != EINTR) {
-            gone(t, client);
-        } else if (len == 0 && !t->clients[client].ended) {
-            t->clients[client].ended = true;
-            ch_device_tcpcam_ended(t->device, now_ms(), client);
-        } else if ((events & POLLHUP) != 0) {
-            gone(t, client);
-        }
+        hear(t, client, (events & POLLHUP) != 0);
     }
     if ((events & POLLOUT) != 0 && t->clients[client].fd >= 0 && t->clients[client].data != NULL) {
         push(t, client);

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 /* As the device's client: longer messages go out in fragments. */
-#define FRAGMENT (16 * 1024)
+#define FRAGMENT ((size_t)16 * 1024)
 /* As little as a small device has: what lies in it is too late to be replaced by a newer frame. */
 #define SEND_BUFFER (32 * 1024)
 /* While connecting the library tells no descriptor to wait for. */
@@ -24,6 +24,7 @@ struct websocket {
     struct lws *wsi;   /* of the attempt; older ones end in silence */
     uint32_t attempt;
     bool up, ping;
+    bool over;         /* the attempt has ended, and the core has been told */
     char token[CH_TOKEN_MAX + 1];
     /* message on its way out */
     const uint8_t *data;
@@ -47,6 +48,10 @@ static void tell(websocket *ws, ch_event_kind kind, const char *text, size_t len
 static void down(websocket *ws, const char *reason, bool alive)
 {
     ws->wsi = NULL;
+    if (ws->over) {
+        return;
+    }
+    ws->over = true;
     ws->up = false;
     ws->sending = false;
     tell(ws, CH_EV_WS_DOWN, reason, 0, alive);
@@ -130,7 +135,6 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     int size = SEND_BUFFER;
     (void)user;
     if (ws == NULL || wsi != ws->wsi) {
-        /* lws_client_connect_via_info may fail before it has returned the handle: websocket_open sees that itself. */
         return 0;
     }
     switch (reason) {
@@ -142,14 +146,23 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         tell(ws, CH_EV_WS_UP, NULL, 0, true);
         break;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: {
-        char text[CH_REASON_MAX + 1];
-        snprintf(text, sizeof text, "%.*s", in == NULL ? 0 : (int)len, in == NULL ? "" : (const char *)in);
-        down(ws, text[0] == '\0' ? "cannot connect" : text, strncmp(text, "HS:", 3) == 0);
+        char text[CH_REASON_MAX + 1] = "cannot connect";
+        unsigned status = lws_http_client_http_response(wsi);
+        if (status != 0) {
+            snprintf(text, sizeof text, "HTTP status %u", status);
+        } else if (in != NULL && len > 0) {
+            snprintf(text, sizeof text, "%.*s", (int)len, (const char *)in);
+        }
+        down(ws, text, status != 0);
         break;
     }
     case LWS_CALLBACK_CLIENT_CLOSED:
     case LWS_CALLBACK_CLOSED:
         down(ws, "closed by the server", true);
+        break;
+    case LWS_CALLBACK_WSI_DESTROY:
+        /* However it ended: the handle is void from here on. */
+        down(ws, "cannot connect", false);
         break;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: {
         char text[CH_REASON_MAX + 1];
@@ -215,6 +228,7 @@ void websocket_end(websocket *ws)
 {
     struct lws *wsi = ws->wsi;
     ws->wsi = NULL;
+    ws->over = true;
     ws->up = false;
     ws->sending = false;
     ws->ping = false;
@@ -230,6 +244,7 @@ void websocket_open(websocket *ws, const ch_action *action)
     int port;
     websocket_end(ws);
     ws->attempt = action->attempt;
+    ws->over = false;
     ws->resume = 0;
     ch_copy(ws->token, sizeof ws->token, action->token);
     if (!ch_copy(url, sizeof url, action->url) || lws_parse_uri(url, &scheme, &host, &port, &rest) != 0) {
@@ -247,7 +262,8 @@ void websocket_open(websocket *ws, const ch_action *action)
         .local_protocol_name = protocols[0].name,
         .pwsi = &ws->wsi,
     };
-    if (lws_client_connect_via_info(&info) == NULL && ws->wsi == NULL) {
+    if (lws_client_connect_via_info(&info) == NULL) {
+        /* Some failures come by the callback as well; the handle may have been stored and be void again. */
         down(ws, "cannot connect", false);
     }
 }

@@ -6,7 +6,7 @@ import hashlib
 import re
 import subprocess
 from functools import lru_cache
-from typing import Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple
 
 import numpy as np
 
@@ -103,6 +103,11 @@ def picture_key(data: bytes) -> bytes:
     return hashlib.sha1(slices).digest()
 
 
+def looped(clip: Clip) -> Callable[[int], bytes]:
+    """The pictures of a clip, again and again."""
+    return lambda number: clip.pictures[number % len(clip.pictures)]
+
+
 def frame_hashes(data: bytes, kind: str = "h264") -> list[str]:
     """A hash of every picture that ffmpeg decodes; fails when it complains about anything."""
     command = ["ffmpeg", "-v", "warning", "-f", kind, "-i", "-", "-an", "-fps_mode", "passthrough"]
@@ -113,6 +118,13 @@ def frame_hashes(data: bytes, kind: str = "h264") -> list[str]:
     assert done.returncode == 0 and not said, said
     lines = [line for line in done.stdout.decode().splitlines() if line and not line.startswith("#")]
     return [line.split(",")[-1].strip() for line in lines]
+
+
+def decode_begin(data: bytes, kind: str) -> list[str]:
+    """Hashes of the pictures of data that end anywhere."""
+    command = ["ffmpeg", "-v", "quiet", "-f", kind, "-i", "-", "-an", "-fps_mode", "passthrough", "-f", "framemd5", "-"]
+    lines = ffmpeg.run(command, data).stdout.decode().splitlines()
+    return [line.split(",")[-1].strip() for line in lines if line and not line.startswith("#")]
 
 
 NO_TIMES = re.compile(r"[Tt]imestamps are unset|last message repeated|Estimating duration")

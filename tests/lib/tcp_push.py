@@ -6,18 +6,22 @@ each a little-endian int32 with its size and so many bytes; a size of 0 says tha
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import socket
 import struct
 import threading
 import time
-from typing import Callable, Iterator
+from typing import TYPE_CHECKING, Callable, Iterator
 
 import jpegs
 from server import Process, Server
 from wait import eventually
 from websocket import connect
+
+if TYPE_CHECKING:
+    from conftest import Processes
 
 #: Types.
 MJPEG, H264 = 0, 1
@@ -211,6 +215,25 @@ def random_lengths(seed: int, most: int) -> Callable[[], int]:
     """Lengths from 1 to ``most``, the same each time."""
     chance = random.Random(seed)
     return lambda: chance.randint(1, most)
+
+
+@contextlib.contextmanager
+def outliving(processes: Processes, *flags: str) -> Iterator[Server]:
+    """A server for many tests, which must outlive them."""
+    server = processes.serve(*flags)
+    try:
+        yield server
+        died = server.returncode
+    finally:
+        processes.end()
+    assert died is None, f"the server died with {died}\n{server.log}"
+
+
+def snapshot(server: Server, name: str) -> bytes:
+    """The newest picture of a stream that is live."""
+    answer = server.get(f"/streams/{name}/snapshot.jpg")
+    assert answer.status == 200, answer.body
+    return answer.body
 
 
 def wait_count(server: Server, stream: str, kind: str, least: int = 1) -> str:

@@ -11,16 +11,16 @@ use crate::server::Server;
 use crate::stats::Sorted;
 use std::time::Duration;
 
-const PEER: &str = "epoll writer";
+pub(super) const PEER: &str = "epoll writer";
 
 /// One run against one server.
-struct Measured {
-    seen: Seen,
-    latency: Sorted,
+pub(super) struct Measured {
+    pub(super) seen: Seen,
+    pub(super) latency: Sorted,
     /// CPU seconds of server and client for each gigabyte (10^9) that the client read.
-    cpu_s_gb: f64,
+    pub(super) cpu_s_gb: f64,
     /// The server's part of it.
-    server_s_gb: f64,
+    pub(super) server_s_gb: f64,
 }
 
 /// Measures and adds the rows.
@@ -30,33 +30,35 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     for (count, limits) in [(200, Some([2.0, 5.0])), (500, None)] {
         let ours = camherd(args, &frames, count, time)?;
         let peer = epoll_writer(args, count, time)?;
-        for (i, p) in [50.0, 99.0].into_iter().enumerate() {
-            let target = limits.map_or(Target::NONE, |limits| Target::limit(limits[i]));
-            let peer = (PEER, ms(&peer.latency, p, PEER)?);
-            add(
-                format!("MJPEG to {count} viewers, p{p}"),
-                "ms",
-                ms(&ours.latency, p, "camherd")?,
-                Some(peer),
-                target,
-            );
-        }
-        let frames = ours.latency.len() as u64 + ours.seen.missed;
-        let untold = ours.seen.missed.saturating_sub(ours.seen.told) as f64;
-        add(format!("  frames of {frames} missed untold"), "", untold, None, Target::limit(0.0));
-        let missed = (PEER, peer.seen.missed as f64);
-        add("  frames missed in all".into(), "", ours.seen.missed as f64, Some(missed), Target::NONE);
-        let cpu = (PEER, peer.cpu_s_gb);
-        add(
-            format!("  CPU per GB, server + client, {count}"),
-            "s",
-            ours.cpu_s_gb,
-            Some(cpu),
-            Target::ratio(1.3),
-        );
-        let cpu = (PEER, peer.server_s_gb);
-        add(format!("  CPU per GB, server alone, {count}"), "s", ours.server_s_gb, Some(cpu), Target::NONE);
+        compare("MJPEG", count, limits, [&ours, &peer], add)?;
     }
+    Ok(())
+}
+
+/// Adds the rows of one number of viewers. `limits` are those of p50 and p99 in milliseconds.
+pub(super) fn compare(
+    what: &str,
+    count: usize,
+    limits: Option<[f64; 2]>,
+    [ours, peer]: [&Measured; 2],
+    add: &mut Add<'_>,
+) -> Result<(), Error> {
+    for (i, p) in [50.0, 99.0].into_iter().enumerate() {
+        let target = limits.map_or(Target::NONE, |limits| Target::limit(limits[i]));
+        let value = ms(&ours.latency, p, "camherd")?;
+        let peer = Some((PEER, ms(&peer.latency, p, PEER)?));
+        add(format!("{what} to {count} viewers, p{p}"), "ms", value, peer, target);
+    }
+    let frames = ours.latency.len() as u64 + ours.seen.missed;
+    let untold = ours.seen.missed.saturating_sub(ours.seen.told) as f64;
+    add(format!("  frames of {frames} missed untold"), "", untold, None, Target::limit(0.0));
+    let missed = (PEER, peer.seen.missed as f64);
+    add("  frames missed in all".into(), "", ours.seen.missed as f64, Some(missed), Target::NONE);
+    let cpu = (PEER, peer.cpu_s_gb);
+    let figure = format!("  CPU per GB, server + client, {count}");
+    add(figure, "s", ours.cpu_s_gb, Some(cpu), Target::ratio(1.3));
+    let cpu = (PEER, peer.server_s_gb);
+    add(format!("  CPU per GB, server alone, {count}"), "s", ours.server_s_gb, Some(cpu), Target::NONE);
     Ok(())
 }
 
@@ -69,13 +71,13 @@ fn camherd(args: &Args, frames: &Frames, count: usize, time: Duration) -> Result
     Ok(measured)
 }
 
-fn epoll_writer(args: &Args, count: usize, time: Duration) -> Result<Measured, Error> {
+pub(super) fn epoll_writer(args: &Args, count: usize, time: Duration) -> Result<Measured, Error> {
     let peer = EpollWriter::start(&directory(&args.cache, VGA), FPS)?;
     let mut viewers = Viewers::connect(peer.addr(), "/", count)?;
     measure(&mut viewers, PEER, time, || peer.cpu_ns())
 }
 
-fn measure(
+pub(super) fn measure(
     viewers: &mut Viewers,
     peer: &'static str,
     time: Duration,

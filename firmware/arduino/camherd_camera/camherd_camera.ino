@@ -35,7 +35,7 @@ const int POWER = -1;
 #endif
 
 WebSocketsClient webSocket;
-uint32_t lastFrame = 0;
+uint32_t lastFrame = 0, lastWord = 0;
 
 esp_err_t startCamera(pixformat_t format) {
   camera_config_t config = {};
@@ -80,8 +80,6 @@ void onSocket(WStype_t type, uint8_t *payload, size_t length) {
   (void)length;
   if (type == WStype_CONNECTED) {
     Serial.println("connected: pictures are sent");
-  } else if (type == WStype_DISCONNECTED) {
-    Serial.println("not connected: is the server up, and does it let this device in (--ingest)?");
   }
 }
 
@@ -139,9 +137,14 @@ void sendPicture() {
 }
 
 void loop() {
-  webSocket.loop();
-  if (webSocket.isConnected() && millis() - lastFrame >= 1000 / FPS) {
-    lastFrame = millis();
-    sendPicture();
+  webSocket.loop(); // opens the connection, and opens it again when it is lost
+  if (webSocket.isConnected()) {
+    if (millis() - lastFrame >= 1000 / FPS) {
+      lastFrame = millis();
+      sendPicture();
+    }
+  } else if (millis() - lastWord >= 5000) {
+    lastWord = millis();
+    Serial.println("not connected: is the server up, and does it let this device in (--ingest)?");
   }
 }

@@ -196,23 +196,49 @@ static bool camera_differs(const ch_camera *a, const ch_camera *b)
            a->led != b->led;
 }
 
+/*
+ * Before its buffers may go: frames that wait are let go, those on their way end or are ended by their watchdogs.
+ * True once none is out.
+ */
+static bool camera_empty(ch_device *d, ch_ms now)
+{
+    d->camera_emptying = ch_frames_in_use(&d->frames) > 0;
+    if (d->camera_emptying) {
+        ch_device_drop_waiting(d);
+        ch_tcpcam_close_hog(&d->tcpcam, now);
+    }
+    return !d->camera_emptying;
+}
+
+static bool camera_off(ch_device *d, ch_ms now)
+{
+    if ((!d->camera_up && !d->camera_sent) || !camera_empty(d, now)) {
+        return false;
+    }
+    d->camera_up = false;
+    d->camera_sent = false;
+    d->asked = CH_NEVER;
+    return true;
+}
+
 static bool camera_next(ch_device *d, ch_ms now, ch_action *action)
 {
     action->kind = CH_DO_CAMERA;
     if (!d->power) {
-        bool off = d->camera_up || d->camera_sent;
-        d->camera_up = false;
-        d->camera_sent = false;
-        d->asked = CH_NEVER;
-        return off;
+        return camera_off(d, now);
     }
     ch_camera wanted = ch_policy_effective(&d->policy);
     bool must = !d->camera_up || camera_differs(&wanted, &d->camera);
     if (!must || d->camera_sent || now < d->camera_due) {
+        d->camera_emptying = false;
         return false;
     }
     if (d->board.needs_psram && d->board.psram_size == 0) {
         ch_device_camera_failed(d, now, "no PSRAM was found, and the camera needs it for its pictures");
+        return false;
+    }
+    bool anew = !d->camera_up || wanted.size != d->camera.size;
+    if (anew && !camera_empty(d, now)) {
         return false;
     }
     action->power = true;
@@ -312,7 +338,7 @@ ch_ms ch_device_deadline(const ch_device *d, ch_ms now)
     first = sooner(first, d->scan_until);
     first = sooner(first, d->update_until);
     first = sooner(first, d->reboot_at);
-    if (d->power && (d->camera_sent || !d->camera_up)) {
+    if (d->power && !d->camera_emptying && (d->camera_sent || !d->camera_up)) {
         first = sooner(first, d->camera_due);
     }
     if (d->asked != CH_NEVER) {

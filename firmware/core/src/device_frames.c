@@ -28,10 +28,16 @@ static void replace_pending(ch_device *d)
     }
 }
 
-/* Whether frames are wanted and can be had. */
+void ch_device_drop_waiting(ch_device *d)
+{
+    replace_pending(d);
+    ch_tcpcam_forget(&d->tcpcam);
+}
+
+/* Whether frames can be had. */
 static bool can_capture(const ch_device *d)
 {
-    return d->camera_up && d->power && d->update_state != CH_UPDATE_LOADING;
+    return d->camera_up && d->power && !d->camera_emptying && d->update_state != CH_UPDATE_LOADING;
 }
 
 bool ch_device_wants_frame(ch_device *d, ch_ms now)
@@ -41,8 +47,7 @@ bool ch_device_wants_frame(ch_device *d, ch_ms now)
     }
     if (ch_frames_full(&d->frames)) {
         /* The newest wins: what waits would be replaced by the frame that is now due. */
-        replace_pending(d);
-        ch_tcpcam_forget(&d->tcpcam);
+        ch_device_drop_waiting(d);
     }
     if (ch_frames_full(&d->frames)) {
         ch_tcpcam_close_hog(&d->tcpcam, now);
@@ -59,6 +64,9 @@ bool ch_device_wants_frame(ch_device *d, ch_ms now)
 ch_ms ch_device_capture_deadline(const ch_device *d, ch_ms now)
 {
     ch_ms next = ch_policy_next_capture(&d->policy);
+    if (d->camera_emptying) {
+        return now + ROOM_CHECK_MS;
+    }
     if (!can_capture(d)) {
         return CH_NEVER;
     }

@@ -180,16 +180,16 @@ static void step_down(ch_policy *p, uint8_t rate)
     p->calm = 0;
     bool far_off = p->sent * 2 < rate;
     if (p->quality > CH_QUALITY_FLOOR) {
-        p->quality = (uint8_t)(p->quality > CH_QUALITY_FLOOR + QUALITY_DOWN ? p->quality - QUALITY_DOWN : CH_QUALITY_FLOOR);
-    } else {
-        far_off = true;
+        bool last = far_off || p->quality < CH_QUALITY_FLOOR + QUALITY_DOWN;
+        p->quality = (uint8_t)(last ? CH_QUALITY_FLOOR : p->quality - QUALITY_DOWN);
+        return;
     }
+    uint8_t fps = (uint8_t)(lower(p->fps, rate) * 3 / 4);
     if (far_off) {
-        uint8_t fps = (uint8_t)(lower(p->fps, rate) * 3 / 4);
-        /* Far off, the rate that really went out says more than a step. */
-        fps = p->sent * 2 < rate ? lower(fps, (uint8_t)p->sent) : fps;
-        p->fps = fps < CH_FPS_MIN ? CH_FPS_MIN : fps;
+        /* The rate that really went out says more than a step. */
+        fps = lower(fps, (uint8_t)p->sent);
     }
+    p->fps = fps < CH_FPS_MIN ? CH_FPS_MIN : fps;
 }
 
 static void step_up(ch_policy *p, bool far_off)

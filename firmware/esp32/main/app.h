@@ -1,7 +1,8 @@
 /*
  * The ESP32 shell around the core: what its parts know of each other. Each part has a file of its own.
  *
- * The core has one lock, `app_lock`. Who holds it does nothing that can wait for a network, a driver or another task.
+ * The core has one lock, `app_lock`. Who holds it does nothing that can take long: orders to other tasks, a printed
+ * line, what a socket takes at once.
  * Tasks: `device` carries out the core's actions; `camera` takes pictures; `uplink` opens, feeds and ends the
  * WebSocket; `tcpcam` waits for sockets; an update has one for as long as it takes; the console and the WebSocket
  * client bring their own.

@@ -138,7 +138,7 @@ static const char *reason_of(const esp_websocket_error_codes_t *error, char *roo
 {
     int status = error->esp_ws_handshake_status_code;
     if (status > 0 && status != 101) {
-        (void)snprintf(room, size, "http-%d", status);
+        (void)snprintf(room, size, "HTTP status %d", status);
         return room;
     }
     switch (error->error_type) {
@@ -149,7 +149,7 @@ static const char *reason_of(const esp_websocket_error_codes_t *error, char *roo
     case WEBSOCKET_ERROR_TYPE_HANDSHAKE:
         return "handshake";
     case WEBSOCKET_ERROR_TYPE_SERVER_CLOSE:
-        return "closed";
+        return "closed by the server";
     default:
         break;
     }
@@ -194,6 +194,20 @@ static void tell_down(uint32_t attempt, const char *reason, bool alive)
     app_event(&(ch_event){.kind = CH_EV_WS_DOWN, .attempt = attempt, .text = reason, .alive = alive});
 }
 
+/* The server says in the body of its close frame why (RFC 6455, 5.5.1): two bytes of code, then text. */
+static void on_close(const esp_websocket_event_data_t *data, uint32_t attempt)
+{
+    char why[CH_REASON_MAX + 1];
+    const uint8_t *body = (const uint8_t *)data->data_ptr;
+    if (data->data_len < 2 || data->payload_offset != 0) {
+        tell_down(attempt, "closed by the server", true);
+        return;
+    }
+    (void)snprintf(why, sizeof why, "closed %u %.*s", body[0] * 256u + body[1], data->data_len - 2,
+                   data->data_ptr + 2);
+    tell_down(attempt, why, true);
+}
+
 static void on_data(const esp_websocket_event_data_t *data, uint32_t attempt)
 {
     /* In pieces only when longer than any message that the device knows. */
@@ -204,7 +218,7 @@ static void on_data(const esp_websocket_event_data_t *data, uint32_t attempt)
         event.len = (size_t)data->data_len;
         app_event(&event);
     } else if (data->op_code == WS_TRANSPORT_OPCODES_CLOSE) {
-        tell_down(attempt, "closed", true);
+        on_close(data, attempt);
     } else {
         tell(CH_EV_WS_HEARD, attempt);
     }
@@ -216,7 +230,7 @@ static void on_event(void *arg, esp_event_base_t base, int32_t id, void *event_d
     (void)base;
     const esp_websocket_event_data_t *data = event_data;
     uint32_t attempt = (uint32_t)(uintptr_t)arg;
-    char room[16];
+    char room[24];
     switch (id) {
     case WEBSOCKET_EVENT_CONNECTED:
         tell(CH_EV_WS_UP, attempt);
@@ -228,7 +242,7 @@ static void on_event(void *arg, esp_event_base_t base, int32_t id, void *event_d
         tell_down(attempt, reason_of(&data->error_handle, room, sizeof room), is_alive(&data->error_handle));
         break;
     case WEBSOCKET_EVENT_CLOSED:
-        tell_down(attempt, "closed", true);
+        tell_down(attempt, "closed by the server", true);
         break;
     case WEBSOCKET_EVENT_FINISH:
         tell_down(attempt, "ended", false);

@@ -32,14 +32,14 @@ static const char *reason_word(uint8_t reason)
     case WIFI_REASON_MIC_FAILURE:
         return "wrong-password";
     case WIFI_REASON_NO_AP_FOUND:
-        return "not-found";
+        return "no-such-network";
     case WIFI_REASON_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD:
     case WIFI_REASON_NO_AP_FOUND_W_COMPATIBLE_SECURITY:
         return "other-security";
     case WIFI_REASON_ASSOC_TOOMANY:
         return "access-point-full";
     case WIFI_REASON_BEACON_TIMEOUT:
-        return "signal-lost";
+        return "beacon-lost";
     case WIFI_REASON_AP_INITIATED:
     case WIFI_REASON_ASSOC_FAIL:
     case WIFI_REASON_CONNECTION_FAIL:

@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/time.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
 typedef enum { OV2640_PID = 0x26, OV3660_PID = 0x3660, OV5640_PID = 0x5640, GC032A_PID = 0x232a, GC0308_PID = 0x9b } camera_pid_t;
 typedef enum {
     PIXFORMAT_RGB565, PIXFORMAT_YUV422, PIXFORMAT_YUV420, PIXFORMAT_GRAYSCALE, PIXFORMAT_JPEG, PIXFORMAT_RGB888
@@ -78,3 +81,7 @@ void esp_camera_fb_return(camera_fb_t *fb);
 sensor_t *esp_camera_sensor_get(void);
 typedef size_t (*jpg_out_cb)(void *arg, size_t index, const void *data, size_t len);
 bool frame2jpg_cb(camera_fb_t *fb, uint8_t quality, jpg_out_cb cb, void *arg) STUB_CHECKED;
+bool frame2jpg(camera_fb_t *fb, uint8_t quality, uint8_t **out, size_t *out_len) STUB_CHECKED;
+#ifdef __cplusplus
+}
+#endif

@@ -63,6 +63,9 @@ static void sent(rig *r)
 
 static void set_camera(rig *r, const ch_action *action)
 {
+    if (!action->power || !r->d.camera_up || action->camera.size != r->camera.camera.size) {
+        assert_int_equal(rig_used(r), 0);
+    }
     r->camera = *action;
     if (!action->power || r->mute_camera) {
         return;
@@ -184,16 +187,18 @@ void rig_pass(rig *r, ch_ms ms)
     ch_ms end = r->now + ms;
     for (;;) {
         rig_run(r);
-        rig_frame(r);
+        while (rig_frame(r)) {
+        }
         assert_true(rig_used(r) <= r->board.frames);
         ch_ms next = ch_device_deadline(&r->d, r->now);
+        /* One that has passed without anything to do would keep a shell spinning. */
+        assert_true(next > r->now);
         if (next > end) {
             r->now = end;
             rig_run(r);
             return;
         }
-        /* A deadline that has passed without anything to do would keep a shell spinning. */
-        r->now = next > r->now ? next : r->now + 1;
+        r->now = next;
     }
 }
 

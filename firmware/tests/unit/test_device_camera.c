@@ -171,6 +171,62 @@ static void frames_that_were_not_asked_for_are_refused_when_full(void **state)
     assert_false(ch_device_frame(&r.d, r.now, &frame));
 }
 
+static void buffers_go_only_when_no_frame_is_out(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    r.hold_frames = true;
+    rig_frame(&r);
+    r.now += 40;
+    rig_frame(&r);
+    rig_line(&r, "cam set size svga");
+    rig_run(&r);
+    /* The one that waited is back, the one on its way is not, so the camera is left alone. */
+    assert_int_equal(rig_used(&r), 1);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 1);
+    assert_false(rig_frame(&r));
+    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_run(&r);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 2);
+    assert_int_equal(rig_used(&r), 0);
+    /* A send that never ends is ended; the same when power goes off. */
+    r.now += 40;
+    rig_frame(&r);
+    rig_line(&r, "cam power 0");
+    rig_run(&r);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 2);
+    rig_pass(&r, CH_SEND_STALL_MS);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 3);
+    assert_false(r.camera.power);
+}
+
+static void a_slow_client_does_not_hold_the_camera(void **state)
+{
+    (void)state;
+    rig_init(&r);
+    rig_line(&r, "tcpcam on");
+    r.no_tcp = true;
+    rig_run(&r);
+    tcp_client("12350\n");
+    rig_pass(&r, 100);
+    rig_line(&r, "cam set size svga");
+    rig_pass(&r, CH_TCPCAM_HOG_MS + 200);
+    assert_int_equal(r.counts[CH_DO_TCPCAM_CLOSE], 1);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 2);
+    assert_true(r.d.camera_up);
+}
+
+static void quality_changes_without_waiting(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    r.hold_frames = true;
+    rig_frame(&r);
+    rig_line(&r, "cam set quality 50");
+    rig_run(&r);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 2);
+}
+
 int test_device_camera(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +239,9 @@ int test_device_camera(void)
         cmocka_unit_test(slow_clients_never_stop_the_camera),
         cmocka_unit_test(a_client_that_goes_gives_its_frame_back),
         cmocka_unit_test(frames_that_were_not_asked_for_are_refused_when_full),
+        cmocka_unit_test(buffers_go_only_when_no_frame_is_out),
+        cmocka_unit_test(a_slow_client_does_not_hold_the_camera),
+        cmocka_unit_test(quality_changes_without_waiting),
     };
     return cmocka_run_group_tests_name("device camera and clients", tests, NULL, NULL);
 }

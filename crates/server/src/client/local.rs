@@ -19,7 +19,7 @@ const NAME: &str = "source";
 /// Why there is no hub. None of it can happen in a process that has one stream.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// [`NAME`] is none.
+    /// The stream has no name that can be one.
     #[error(transparent)]
     Name(#[from] NameError),
     /// No room for one stream.

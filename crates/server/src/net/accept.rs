@@ -82,7 +82,7 @@ async fn accept(listener: TcpListener, serve: impl Serve, room: Arc<Semaphore>, 
     }
 }
 
-/// Lets one line through in [`LOG_EVERY`], and counts those that it stands for.
+/// Lets one line through in ten seconds, and counts those that it stands for.
 #[derive(Debug, Default)]
 pub struct Quiet {
     last: Option<Instant>,

@@ -42,7 +42,8 @@ typedef enum ch_action_kind {
     CH_DO_WS_PING,
     CH_DO_WS_TEXT,         /* data, len: a text message; answer CH_EV_WS_SENT */
     CH_DO_WS_FRAME,        /* data, len: a binary message, fragmented at will; answer CH_EV_WS_SENT */
-    CH_DO_CAMERA,          /* power, camera: set it up so; answer CH_EV_CAMERA_UP or _FAILED if power is on */
+    CH_DO_CAMERA,          /* power, camera: set it up so; answer CH_EV_CAMERA_UP or _FAILED if power is on. When the
+                              size changes, power goes off or the camera has failed, no frame is out: buffers may go */
     CH_DO_CAMERA_DUMP,     /* print the sensor's registers, for whom they mean something */
     CH_DO_RETURN,          /* handle: give the buffer back to the camera */
     CH_DO_TCPCAM_LISTEN,   /* number: port; answer CH_EV_TCPCAM_FAILED if it cannot be */
@@ -150,6 +151,7 @@ typedef struct ch_device {
     bool power;                  /* wanted */
     bool camera_up, camera_sent; /* camera_sent: waits for the answer */
     bool camera_dump;
+    bool camera_emptying;        /* takes no frames until those that are out are back */
     ch_camera camera;            /* as set up last */
     ch_ms camera_due;            /* camera_sent: until when; else not before */
     ch_ms asked;                 /* since when a frame is asked for and has not come, CH_NEVER: none is */

@@ -1,6 +1,6 @@
 //! The client's end of a WebSocket, for what pushes pictures to a server or fetches them from one.
 //!
-//! [`Target`] is where a camera connects to, [`Link`] the connection. What is sent, and when, is for others to say.
+//! `Target` is where a camera connects to, `Link` the connection. What is sent, and when, is for others to say.
 
 mod target;
 
