@@ -79,10 +79,7 @@ export class DevicePanel {
       h('h2', { text: 'The device' }),
       this.note,
       this.progress,
-      this.list,
-      this.#settings(),
-      this.status,
-      this.#actions(),
+      h('div', { class: 'device-body' }, this.list, h('div', {}, this.#settings(), this.status, this.#actions())),
     );
   }
 

@@ -67,8 +67,8 @@ export class WatchView {
         h('div', { class: 'picture' }, this.player),
         this.#numbersPanel(),
         this.#cameraPanel(),
-        this.#outputsPanel(),
         this.device.node,
+        this.#outputsPanel(),
       ),
     );
   }
