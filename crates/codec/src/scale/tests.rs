@@ -68,7 +68,8 @@ fn texture(width: u32, height: u32) -> Picture {
             for (x, sample) in row.iter_mut().enumerate() {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let noise = (state >> 24) as usize;
-                *sample = [noise, (x * 3 + y) & 255, 255 * ((x / 8 + y / 8) & 1)][(x / 16 + y / 16) % 3] as u8;
+                *sample =
+                    [noise, (x * 3 + y) & 255, 255 * ((x / 8 + y / 8) & 1)][(x / 16 + y / 16) % 3] as u8;
             }
         }
     }

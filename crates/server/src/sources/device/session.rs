@@ -43,8 +43,9 @@ impl<'a> Session<'a> {
         let name = self.stream.name().clone();
         match FromDevice::read(text) {
             Ok(Some(FromDevice::Hello(hello))) => {
-                tracing::info!(stream = %name, model = hello.model, firmware = hello.firmware, "a device");
+                let (model, firmware) = (hello.model.clone(), hello.firmware.clone());
                 if let Some(commands) = self.devices.hello(&name, self.connection, *hello) {
+                    tracing::info!(stream = %name, model, firmware, "the camera speaks the device channel");
                     self.open = Some(Open::new(commands));
                 }
             }
