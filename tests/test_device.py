@@ -310,6 +310,60 @@ def test_commands_ask_for_a_token_where_streams_do(serve):
     assert answer.status == 401
 
 
+def test_the_page_shows_and_sets_a_device(server, browser):
+    with device(server, hello={**HELLO, "reset": "brownout", "has_led": False}) as camera:
+        camera.show()
+        visit = browser.open(f"{server.http}/watch?stream=door")
+        eventually(lambda: "OV3660" in visit.text(".device"), "the device")
+        text = visit.text(".device")
+        assert "power supply" in text and "Lamp" not in text
+        camera.say({**TELEMETRY, "rssi": -75, "psram": 4_000_000})
+        eventually(lambda: "weak (−75 dBm)" in visit.text(".device"), "a report")
+        assert "PSRAM 4.0 MB" in visit.text(".device")
+
+        def told(**members: Any) -> bool:
+            return any(members.items() <= message.items() for message in camera.told)
+
+        page = visit.page
+        page.select_option("#device-size", "640x480")
+        eventually(lambda: told(type="set", size="640x480"), "the size")
+        page.check("#device-flip")
+        eventually(lambda: told(type="set", vflip=True), "upside down")
+        page.fill("#device-fps", "12")
+        eventually(lambda: told(type="set", fps=12), "the rate")
+        page.get_by_role("button", name="Keep settings").click()
+        eventually(lambda: told(type="set", save=True), "kept")
+        page.get_by_role("button", name="Restart").click()
+        assert not told(type="reboot"), "it asks first"
+        page.locator("dialog").get_by_role("button", name="Restart").click()
+        eventually(lambda: told(type="reboot"), "the restart")
+        page.get_by_role("button", name="Update").click()
+        for field in UPDATE:
+            page.fill(f"#update-{field}", str(UPDATE[field]))
+        page.locator("dialog").get_by_role("button", name="Update").click()
+        eventually(lambda: told(type="update", url=UPDATE["url"], size=UPDATE["size"]), "the update")
+        camera.say({"type": "update", "state": "loading", "percent": 40})
+        eventually(lambda: "40 %" in visit.text(".device"), "progress")
+        # Another's change is followed, and what the camera refuses does not stay on the page.
+        page.locator("h1").click()
+        camera.say({**HELLO, "quality": 33, "has_led": False})
+        eventually(lambda: page.input_value("#device-quality") == "33", "set elsewhere")
+        camera.answer = {"ok": False, "error": "hflip: the mount forbids it"}
+        visit.allow(["409"])
+        page.click("#device-mirror")
+        eventually(lambda: "mirror: the mount forbids it" in visit.text(".device"), "the refusal")
+        eventually(lambda: not page.is_checked("#device-mirror"), "as it was")
+    eventually(lambda: "not connected" in visit.text(".device"), "it left")
+
+
+def test_the_page_of_another_camera_has_no_device(server, browser):
+    with Camera(server, "door") as camera:
+        camera.send()
+        visit = browser.open(f"{server.http}/watch?stream=door")
+        eventually(lambda: visit.text("h1") == "door" and "127.0.0.1" in visit.text("main"), "the page")
+        assert not visit.page.is_visible(".device")
+
+
 def test_the_virtual_camera_is_a_device(server, processes):
     from server import Process
 

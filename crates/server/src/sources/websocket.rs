@@ -12,7 +12,7 @@ use camherd_hub::{Publisher, Superseded};
 use camherd_media::codec::jpeg;
 use camherd_media::wire::websocket::{Item, Opcode};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// A camera that sends only rubbish is logged at its first message and then each so many.
 const LOG_EACH_DROPS: u64 = 100;
@@ -62,9 +62,7 @@ async fn converse(
     stall_timeout: Duration,
     shutdown: &Shutdown,
 ) -> End {
-    let mut stall = std::pin::pin!(tokio::time::sleep(stall_timeout));
-    let mut waiting_since = Instant::now();
-    let mut resting = false;
+    let mut watchdog = Watchdog::new(stall_timeout);
     loop {
         let item = tokio::select! {
             item = socket.recv() => item,
@@ -75,37 +73,19 @@ async fn converse(
             }
             text = device.next() => {
                 if let Err(error) = socket.send_text(text).await {
-                    return End::Left(format!("the camera's connection broke: {error}"));
+                    return broken(error);
                 }
-                if device.is_resting() != resting {
-                    // Its silence counts from the moment at which it was woken.
-                    resting = !resting;
-                    waiting_since = Instant::now();
-                    stall.as_mut().reset(waiting_since + stall_timeout);
-                }
+                watchdog.rest(device.is_resting());
                 continue;
             }
-            () = &mut stall => {
-                if resting {
-                    // Nobody misses a picture, and the connection itself is watched over by its pings.
-                    stall.as_mut().reset(Instant::now() + stall_timeout);
-                    continue;
-                }
-                let silent = waiting_since.elapsed();
-                let reason = device.silence().unwrap_or_else(|| format!("no frame for {} s", silent.as_secs()));
-                publisher.stalled(&reason);
-                tracing::warn!(stream = %publisher.stream().name(), "no frame for {silent:.0?}");
-                // The next word on it comes from the next frame.
-                stall.as_mut().reset(Instant::now() + NEVER);
+            () = sleep_until(watchdog.due) => {
+                watchdog.bark(publisher, device);
                 continue;
             }
         };
         match item {
             Ok(Item::Binary(message)) => match ingest.frame(publisher, &message) {
-                Ok(true) => {
-                    waiting_since = Instant::now();
-                    stall.as_mut().reset(waiting_since + stall_timeout);
-                }
+                Ok(true) => watchdog.restart(),
                 Ok(false) => {}
                 Err(superseded) => return superseded_by(superseded),
             },
@@ -113,28 +93,75 @@ async fn converse(
             Ok(Item::Text(text)) => device.text(&text),
             Ok(Item::Ping(payload)) => {
                 if let Err(error) = socket.send(Opcode::Pong, &payload).await {
-                    return End::Left(format!("the camera's connection broke: {error}"));
+                    return broken(error);
                 }
             }
             Ok(Item::Pong) => {}
-            Ok(Item::Close { code, reason }) => {
-                let shown = match reason.is_empty() {
-                    true => "the camera disconnected".to_owned(),
-                    false => format!("the camera disconnected: {}", reason.escape_default()),
-                };
-                let code = if (1000..5000).contains(&code) && code != 1005 { code } else { close::NORMAL };
-                return End::Close(code, String::new(), shown);
-            }
-            Err(SocketError::Eof) => return End::Left("the camera disconnected".to_owned()),
-            Err(SocketError::Protocol(error)) => {
-                return End::Close(
-                    close::PROTOCOL,
-                    error.to_string(),
-                    format!("the camera's connection broke: {error}"),
-                );
-            }
-            Err(error) => return End::Left(format!("the camera's connection broke: {error}")),
+            Ok(Item::Close { code, reason }) => return closed(code, &reason),
+            Err(error) => return broken(error),
         }
+    }
+}
+
+/// What the camera's goodbye leads to.
+fn closed(code: u16, reason: &str) -> End {
+    let shown = match reason.is_empty() {
+        true => "the camera disconnected".to_owned(),
+        false => format!("the camera disconnected: {}", reason.escape_default()),
+    };
+    let code = if (1000..5000).contains(&code) && code != 1005 { code } else { close::NORMAL };
+    End::Close(code, String::new(), shown)
+}
+
+fn broken(error: SocketError) -> End {
+    let shown = format!("the camera's connection broke: {error}");
+    match error {
+        SocketError::Eof => End::Left("the camera disconnected".to_owned()),
+        SocketError::Protocol(error) => End::Close(close::PROTOCOL, error.to_string(), shown),
+        _ => End::Left(shown),
+    }
+}
+
+/// Notices that a camera is silent although pictures are wanted of it.
+struct Watchdog {
+    timeout: Duration,
+    since: Instant,
+    due: Instant,
+    resting: bool,
+}
+
+impl Watchdog {
+    fn new(timeout: Duration) -> Watchdog {
+        let now = Instant::now();
+        Watchdog { timeout, since: now, due: now + timeout, resting: false }
+    }
+
+    /// A picture has come, or its time begins anew.
+    fn restart(&mut self) {
+        self.since = Instant::now();
+        self.due = self.since + self.timeout;
+    }
+
+    /// Whether nobody wants a picture. The silence of a camera counts from the moment at which it was woken.
+    fn rest(&mut self, resting: bool) {
+        if resting != self.resting {
+            self.resting = resting;
+            self.restart();
+        }
+    }
+
+    /// The time is over.
+    fn bark(&mut self, publisher: &mut Publisher, device: &Session<'_>) {
+        // The next word on it comes from the next frame, or when the camera is woken.
+        self.due = Instant::now() + NEVER;
+        if self.resting {
+            // Nobody misses a picture, and the connection itself is watched over by its pings.
+            return;
+        }
+        let silent = self.since.elapsed();
+        let reason = device.silence().unwrap_or_else(|| format!("no frame for {} s", silent.as_secs()));
+        tracing::warn!(stream = %publisher.stream().name(), "{reason}");
+        publisher.stalled(&reason);
     }
 }
 
