@@ -20,6 +20,7 @@ from command import Command, run
 from ffmpeg import decoded_sequences
 from rtsp_server import RtspServer
 from server import Server, clean_environment
+from tcpcam import Camera as TcpCam
 from wait import eventually
 
 
@@ -203,6 +204,14 @@ def test_jpegs_of_an_rtsp_camera_are_decoded_from_its_video(binary: Path, tmp_pa
     assert "the camera sends h264: camherd makes jpeg of it" in err
     numbers = [jpegs.sequence_of((tmp_path / f"{number:02}.jpg").read_bytes()) for number in range(1, 13)]
     assert numbers == sorted(set(numbers))
+
+
+def test_pictures_of_a_tcpcam(binary: Path, tmp_path: Path) -> None:
+    with TcpCam() as camera:
+        status, _, err = run(binary, tmp_path, "grab", camera.url(), "-n", "5", "-o", "%d.jpg")
+    assert status == 0, err
+    numbers = [jpegs.sequence_of((tmp_path / f"{number}.jpg").read_bytes()) for number in range(1, 6)]
+    assert numbers == list(range(numbers[0], numbers[0] + 5))
 
 
 def test_h264_in_annex_b(binary: Path, tmp_path: Path, door: str) -> None:

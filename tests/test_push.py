@@ -14,8 +14,10 @@ import pytest
 
 import jpegs
 from command import Command, pipe, run
+from conftest import ServerFactory
 from push_server import H264, HIGH, LOW, MJPEG, PushServer
 from server import Server
+from tcp_push import LISTEN, push_address
 from wait import eventually
 
 VECTORS = Path(__file__).parents[1] / "testdata"
@@ -331,3 +333,26 @@ def test_from_one_server_to_another(server: Server, binary: Path, tmp_path: Path
     numbers = [jpegs.sequence_of(chunk) for chunk in received.chunks]
     assert numbers == sorted(set(numbers))
     assert received.done
+
+
+def test_both_qualities_and_codecs_to_a_camherd_listener(serve: ServerFactory, binary: Path, tmp_path: Path) -> None:
+    server = serve(*LISTEN)
+    host, port = push_address(server)
+    (tmp_path / "clip.mjpeg").write_bytes(b"".join(pictures(30)))
+    (tmp_path / "clip.h264").write_bytes((VECTORS / "h264/baseline_4slices_64x64.h264").read_bytes())
+    to = f"tcp://{host}:{port}"
+    with (
+        Command(binary, tmp_path, "push", "clip.mjpeg", "--loop", "--to", f"{to}/1?quality=high") as high,
+        Command(binary, tmp_path, "push", "clip.mjpeg", "--loop", "--to", f"{to}/1?quality=low", "--fps", "5") as low,
+        Command(binary, tmp_path, "push", "clip.h264", "--loop", "--to", f"{to}/2") as video,
+    ):
+        assert server.wait_live("stream1")["codec"] == "jpeg"
+        stream = server.wait_live("stream2")
+        assert (stream["codec"], stream["width"], stream["height"]) == ("h264", 64, 64)
+        for command in (high, low, video):
+            command.signal(signal.SIGTERM)
+            status, _, err = command.end()
+            assert status == 0, err
+            # Whoever is refused comes back again and again.
+            assert err.count("connected") == 1, err
+    assert server.stream("stream2")["dropped"] == {}

@@ -164,7 +164,7 @@ def test_who_asks_for_a_quality_gets_that_senders_pictures(shared: Server, numbe
                 eventually(lambda: len(viewer.got) >= 30, "pictures")
             assert {sent.sender for sent in pair.seen(low.got)} == {"low"}
             assert {sent.sender for sent in pair.seen(high.got)} == {"high"}
-            assert {sent.sender for sent in pair.seen(any_.got)} == {"high"}
+            assert pair.seen(any_.got)[0].sender == "high", "who asks for nothing begins with the best"
 
 
 def assert_clean(pair: Pair, got: list[Picture], video: bool) -> None:
@@ -189,7 +189,8 @@ def test_pictures_go_on_while_qualities_come_and_go(
     with Pair(shared, number, KINDS[kind]) as pair:
         pair.start(first)
         shared.wait_live(pair.name)
-        with PacedViewer(shared, target(KINDS[kind], number)) as viewer:
+        # On a busy machine, who asks for nothing might be given a lower quality that camherd makes.
+        with PacedViewer(shared, target(KINDS[kind], number, "quality=high")) as viewer:
             pair.wait_shown(viewer, first)
             pair.start(second)
             pair.wait_shown(viewer, "high")
@@ -295,7 +296,7 @@ def test_a_viewer_whose_link_is_slow_gets_the_low_quality_in_time_and_comes_back
         address = "/stream1" if way == "multipart" else target(kind, 1)
         with (
             PacedViewer(server, address, websocket=way != "multipart") as viewer,
-            PacedViewer(server, target(kind, 1)) as other,
+            PacedViewer(server, target(kind, 1, "quality=high")) as other,
         ):
             pair.wait_shown(viewer, "high")
             slow_since = time.monotonic()
@@ -307,8 +308,8 @@ def test_a_viewer_whose_link_is_slow_gets_the_low_quality_in_time_and_comes_back
             assert became.lowered - became.began <= TO_FOLLOW + BUSY, "it takes too long to go down"
             assert max(became.ages) < 1.0 + BUSY, "its delay grows"
             assert max(became.ages_low[-20:]) < 0.5, "it is on time in the low quality"
-            begin = next(i for i, picture in enumerate(other.got) if picture.at >= slow_since)
-            assert {sent.sender for sent in pair.seen(other.got[begin:])} == {"high"}, "others are not concerned"
+            numbers = [sent.number for sent in pair.seen(other.got)]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "others get every picture"
             viewer.rate = None
             pair.wait_shown(viewer, "high", 20, 60)
             assert_clean(pair, viewer.got, kind == H264)

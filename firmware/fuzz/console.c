@@ -98,7 +98,8 @@ static void check_settings(const ch_settings *s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const ch_store store = {NULL, no_string, no_number, take_string, take_number, erase, commit};
-    static const ch_board board = {.id = "f", .model = "f", .firmware = "f", .reset = "f", .has_led = true, .frames = 3};
+    static const ch_board board = {
+        .id = "f", .model = "f", .firmware = "f", .reset = "f", .has_led = true, .frames = 3};
     static ch_device device;
     char line[1300];
     ch_action action;

@@ -8,7 +8,8 @@
 static const char help[] =
     "virtual-device: camherd's camera firmware on Linux, with a simulated camera and simulated Wi-Fi\n"
     "\n"
-    "  --pty               console on a pseudo-terminal, whose path is the first line printed; else on stdin and stdout\n"
+    "  --pty               console on a pseudo-terminal, whose path is the first line printed; else on stdin and "
+    "stdout\n"
     "  --store FILE        keep settings in FILE; else they last as long as the program\n"
     "  --pictures FOLDER   send the JPEG files of FOLDER in turn; else pictures are drawn\n"
     "  --payload KIND      camera (the default), jpeg (the same picture always) or hello (a text that is no JPEG)\n"
@@ -16,17 +17,22 @@ static const char help[] =
     "  --run LINE          type LINE on the console at the start; may be given 64 times\n"
     "  --help              this text\n"
     "\n"
-    "Console lines are the device's, `help` lists them. Lines that begin with `sim` are for this program alone and say\n"
+    "Console lines are the device's, `help` lists them. Lines that begin with `sim` are for this program alone and "
+    "say\n"
     "what happens around the device; `sim help` lists them. Simulated networks at the start: Home (password1),\n"
     "Workshop (hammer-and-tongs), \"Cafe am Eck\" (open). All lead to this machine's network.\n"
     "\n"
     "  virtual-device --run 'wifi set Home password1' --run 'stream set host 127.0.0.1 8080'\n";
 
 static const struct option long_options[] = {
-    {"pty", no_argument, NULL, 'p'},          {"store", required_argument, NULL, 's'},
-    {"pictures", required_argument, NULL, 'j'}, {"payload", required_argument, NULL, 'l'},
-    {"id", required_argument, NULL, 'i'},     {"run", required_argument, NULL, 'r'},
-    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+    {"pty", no_argument, NULL, 'p'},
+    {"store", required_argument, NULL, 's'},
+    {"pictures", required_argument, NULL, 'j'},
+    {"payload", required_argument, NULL, 'l'},
+    {"id", required_argument, NULL, 'i'},
+    {"run", required_argument, NULL, 'r'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool set_payload(options *o, const char *name)

@@ -60,12 +60,12 @@ typedef struct wifi_network {
 typedef struct wifi {
     wifi_network networks[NETWORKS_MAX];
     unsigned count;
-    bool lost;        /* nothing gets through, nothing can be joined */
-    ch_ms join_ms;    /* how long joining takes */
+    bool lost;                                         /* nothing gets through, nothing can be joined */
+    ch_ms join_ms;                                     /* how long joining takes */
     char ssid[CH_SSID_MAX + 1], pass[CH_PASS_MAX + 1]; /* asked for */
     uint32_t attempt;
     bool joined;
-    ch_ms answer_at;  /* CH_NEVER: no attempt is under way */
+    ch_ms answer_at; /* CH_NEVER: no attempt is under way */
     ch_ms scan_at;
     unsigned scan_max;
     const wifi_network *at;
@@ -120,7 +120,7 @@ typedef struct terminal {
     bool prompt; /* a person is there */
     bool open;
     bool ended_cr;
-    int keep;    /* the pty's other end, so that it outlives its users; -1 */
+    int keep; /* the pty's other end, so that it outlives its users; -1 */
     char line[CH_LINE_MAX + 2];
     size_t len;
 } terminal;
@@ -159,11 +159,11 @@ typedef struct shell {
     char found_host[CH_HOST_MAX + 1];
     uint16_t found_port;
     int8_t temperature;
-    bool new_image;        /* an update is written: the next start is its trial */
-    ch_ms update_at;       /* next step of an update, CH_NEVER: none */
+    bool new_image;  /* an update is written: the next start is its trial */
+    ch_ms update_at; /* next step of an update, CH_NEVER: none */
     unsigned update_percent;
     ch_ms vitals_at;
-    bool busy_prompt;      /* the prompt waits for a scan's end */
+    bool busy_prompt; /* the prompt waits for a scan's end */
     bool quit;
 } shell;
 

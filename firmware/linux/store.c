@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ENTRIES_MAX 64
@@ -176,7 +177,8 @@ static bool commit(void *context)
     if (file == NULL) {
         return false;
     }
-    bool good = true;
+    /* It holds a password and a token. */
+    bool good = fchmod(fileno(file), S_IRUSR | S_IWUSR) == 0;
     for (unsigned i = 0; i < s->count; i++) {
         const entry *e = &s->entries[i];
         good = fprintf(file, "%s=%c:%s\n", e->name, e->kind, e->value) > 0 && good;

@@ -21,16 +21,16 @@
 struct websocket {
     ch_device *device;
     struct lws_context *context;
-    struct lws *wsi;   /* of the attempt; older ones end in silence */
+    struct lws *wsi; /* of the attempt; older ones end in silence */
     uint32_t attempt;
     bool up, ping;
-    bool over;         /* the attempt has ended, and the core has been told */
+    bool over; /* the attempt has ended, and the core has been told */
     char token[CH_TOKEN_MAX + 1];
     /* message on its way out */
     const uint8_t *data;
     size_t len, done;
     bool sending, text;
-    ch_ms resume;      /* not before, when the rate is limited */
+    ch_ms resume; /* not before, when the rate is limited */
     unsigned kbit_s;
     /* message that comes in */
     char in[CH_MESSAGE_MAX];

@@ -4,6 +4,7 @@
 smoke.py PROGRAM
 """
 
+import atexit
 import base64
 import hashlib
 import json
@@ -29,6 +30,8 @@ class Device:
         self.process = subprocess.Popen(
             [program, *arguments, *runs], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        # A test that fails must not leave it behind.
+        atexit.register(self.process.kill)
 
     def type(self, line: str) -> None:
         assert self.process.stdin is not None

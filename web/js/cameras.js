@@ -59,7 +59,7 @@ export function field(id, label, hint, attributes) {
  * @param {(name: string) => void} done called with the name of the stream
  */
 export function addCamera(done) {
-  const url = field('camera-url', 'Address', 'rtsp:// for an IP camera, http:// for MJPEG or single JPEGs. A password in it is never shown again.', {
+  const url = field('camera-url', 'Address', 'rtsp:// for an IP camera, http:// for MJPEG or single JPEGs, tcpcam:// for a TCPCam. A password in it is never shown again.', {
     inputmode: 'url',
     placeholder: 'rtsp://user:password@192.168.1.20/stream1',
   });

@@ -58,7 +58,7 @@ export function emptyState(add) {
       'section',
       { class: 'panel first-steps', 'aria-labelledby': 'fetched-title' },
       h('h2', { id: 'fetched-title', text: 'An IP camera' }),
-      p('The server fetches it by its address: rtsp://, or http:// with MJPEG or single JPEGs.'),
+      p('The server fetches it by its address: rtsp://, http:// with MJPEG or single JPEGs, or tcpcam://.'),
       add,
     ),
     h('h2', { text: 'A camera that connects by itself, such as an ESP32' }),

@@ -35,6 +35,11 @@ const TROUBLES = {
   truncated: 'cut short',
   too_large: 'too large',
   connection: 'failed connections',
+  cut_off: 'cut off in the middle',
+  bad_size: 'impossible size',
+  taken: 'second sender turned away',
+  replaced: 'sender replaced by its newer connection',
+  silence: 'times silent',
 };
 
 /** The server's names of codecs as people write them. */

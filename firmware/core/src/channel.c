@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-
 /* A message while it is read: its members, and the first thing that is wrong with them. */
 typedef struct reader {
     ch_json_member members[CH_MEMBERS_MAX];
@@ -300,6 +299,7 @@ bool ch_channel_telemetry(ch_text *text, const ch_report *report)
     ch_json_begin(text, "telemetry");
     ch_json_put_string(text, "id", report->id);
     ch_json_put_u32(text, "uptime", report->uptime_s);
+    ch_json_put_string(text, "reset", report->reset);
     if (vitals->have_rssi) {
         ch_json_put_i32(text, "rssi", vitals->rssi);
     }

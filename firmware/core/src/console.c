@@ -411,9 +411,8 @@ static ch_complaint parse_help(words *rest, ch_command *command)
 }
 
 static const group groups[] = {
-    {"wifi", wifi_usage, parse_wifi},       {"stream", stream_usage, parse_stream},
-    {"cam", cam_usage, parse_cam},          {"psram", psram_usage, parse_psram},
-    {"tcpcam", tcpcam_usage, parse_tcpcam}, {"sys", sys_usage, parse_sys},
+    {"wifi", wifi_usage, parse_wifi},    {"stream", stream_usage, parse_stream}, {"cam", cam_usage, parse_cam},
+    {"psram", psram_usage, parse_psram}, {"tcpcam", tcpcam_usage, parse_tcpcam}, {"sys", sys_usage, parse_sys},
     {"help", help_usage, parse_help},
 };
 #define GROUPS (sizeof groups / sizeof groups[0])

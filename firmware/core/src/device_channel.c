@@ -145,6 +145,7 @@ static bool next_message(ch_device *d, ch_ms now, ch_text *text)
     }
     ch_report report = {
         .id = d->board.id,
+        .reset = d->board.reset,
         .uptime_s = (uint32_t)((now - d->started) / 1000),
         .vitals = d->vitals,
         .now = ch_policy_effective(&d->policy),

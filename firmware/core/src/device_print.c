@@ -187,10 +187,7 @@ void ch_print_cam(const ch_device *d)
 {
     const ch_camera *set = &d->settings.camera;
     ch_camera now = ch_policy_effective(&d->policy);
-    const char *state = !d->power                     ? "off"
-                        : d->camera_up                ? "up"
-                        : d->camera_reason[0] != '\0' ? "failed"
-                                                      : "starting";
+    const char *state = !d->power ? "off" : d->camera_up ? "up" : d->camera_reason[0] != '\0' ? "failed" : "starting";
     line l;
     begin(&l);
     put(&l, "power", on(d->power));

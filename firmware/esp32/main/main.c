@@ -7,6 +7,8 @@
 #include "freertos/semphr.h"
 #include "freertos/task.h"
 
+#include <stdatomic.h>
+
 static const char *TAG = "device";
 
 #define VITALS_EVERY_MS 5000
@@ -21,7 +23,7 @@ static ch_device device; /* too large for a stack */
 static ch_board board;
 static ch_store store;
 static SemaphoreHandle_t lock;
-static TaskHandle_t task;
+static _Atomic(TaskHandle_t) task; /* of `device`; NULL until it runs */
 static ch_ms vitals_at, taken_at;
 
 ch_ms now_ms(void)
@@ -47,8 +49,9 @@ void app_unlock(void)
 
 void app_wake(void)
 {
-    if (task != NULL) {
-        xTaskNotifyGive(task);
+    TaskHandle_t device_task = atomic_load(&task);
+    if (device_task != NULL) {
+        xTaskNotifyGive(device_task);
     }
 }
 
@@ -234,6 +237,8 @@ static TickType_t until_next(void)
 static void run(void *unused)
 {
     (void)unused;
+    /* What was put in before this is seen in the first round. */
+    atomic_store(&task, xTaskGetCurrentTaskHandle());
     for (;;) {
         carry_out_all();
         take_picture();
@@ -271,7 +276,7 @@ void app_main(void)
     if (!tcpcam_init()) {
         ESP_LOGE(TAG, "the TCPCam server is not there: too little memory");
     }
-    must(xTaskCreate(run, "device", STACK_DEVICE, NULL, PRIORITY_DEVICE, &task) == pdPASS, "the task of the device");
+    must(xTaskCreate(run, "device", STACK_DEVICE, NULL, PRIORITY_DEVICE, NULL) == pdPASS, "the task of the device");
     if (!console_init()) {
         ESP_LOGE(TAG, "the console is not there; what is stored holds");
     }

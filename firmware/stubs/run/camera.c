@@ -82,7 +82,7 @@ esp_err_t esp_camera_init(const camera_config_t *config)
     esp_err_t err = ESP_OK;
     if (config->pixel_format == PIXFORMAT_JPEG && !sensor_encodes) {
         err = ESP_ERR_NOT_SUPPORTED;
-    } else if (atomic_load(&chaos) && chance(5) == 0) {
+    } else if (atomic_load(&chaos) && chance(15) == 0) {
         err = ESP_ERR_NOT_FOUND;
     } else {
         running = true;

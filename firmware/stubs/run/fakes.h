@@ -14,6 +14,7 @@
 /* Ends the program with a message. */
 void broken(const char *what) __attribute__((noreturn));
 uint32_t chance(uint32_t of); /* 0 to of-1 */
+/* Milliseconds of the device's time, which goes by faster than ours. */
 void sleep_ms(unsigned ms);
 /* Whether a payload is one whole picture of the fake camera. */
 bool is_picture(const uint8_t *data, size_t len);

@@ -19,6 +19,9 @@ struct tskTaskControlBlock {
     void *argument;
 };
 
+/* Time goes by so many times faster, so that waits of half a minute happen in a test of seconds. */
+#define HASTE 10
+
 static _Thread_local TaskHandle_t self;
 
 void broken(const char *what)
@@ -41,8 +44,9 @@ static struct timespec after(unsigned ms)
 {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    uint64_t ns = (uint64_t)ms * 1000000 / HASTE;
+    t.tv_sec += (time_t)(ns / 1000000000);
+    t.tv_nsec += (long)(ns % 1000000000);
     if (t.tv_nsec >= 1000000000) {
         t.tv_sec++;
         t.tv_nsec -= 1000000000;
@@ -52,7 +56,8 @@ static struct timespec after(unsigned ms)
 
 void sleep_ms(unsigned ms)
 {
-    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    uint64_t ns = (uint64_t)ms * 1000000 / HASTE;
+    struct timespec t = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
     nanosleep(&t, NULL);
 }
 
@@ -60,7 +65,7 @@ int64_t esp_timer_get_time(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return ((int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000) * HASTE;
 }
 
 static void *start(void *task)
@@ -100,6 +105,11 @@ void vTaskDelete(TaskHandle_t task)
     pthread_exit(NULL);
 }
 
+TaskHandle_t xTaskGetCurrentTaskHandle(void)
+{
+    return self;
+}
+
 void vTaskDelay(TickType_t ticks)
 {
     sleep_ms(ticks);
@@ -119,7 +129,7 @@ BaseType_t xTaskNotifyGive(TaskHandle_t task)
 
 uint32_t ulTaskNotifyTake(BaseType_t clear, TickType_t ticks)
 {
-    struct timespec until = after(ticks == portMAX_DELAY ? 3600000 : ticks);
+    struct timespec until = after(ticks == portMAX_DELAY ? 3600000 * HASTE : ticks);
     (void)clear;
     pthread_mutex_lock(&self->mutex);
     while (self->notified == 0 && pthread_cond_timedwait(&self->changed, &self->mutex, &until) != ETIMEDOUT) {
@@ -146,7 +156,7 @@ SemaphoreHandle_t xSemaphoreCreateMutex(void)
 
 BaseType_t xSemaphoreTake(SemaphoreHandle_t semaphore, TickType_t ticks)
 {
-    struct timespec until = after(ticks == portMAX_DELAY ? 20000 : ticks);
+    struct timespec until = after(ticks == portMAX_DELAY ? 20000 * HASTE : ticks);
     int result = pthread_mutex_timedlock(&semaphore->mutex, &until);
     if (result == EDEADLK) {
         broken("a task waits for a mutex that it holds");

@@ -100,12 +100,12 @@ static void live(esp_websocket_client_handle_t c)
         if (!atomic_load(&chaos)) {
             continue;
         }
-        if (chance(900) == 0) {
+        if (chance(600) == 0) {
             set_up(c, false);
             tell_data(c, WS_TRANSPORT_OPCODES_CLOSE, "\x03\xf0stream is in use by somebody; choose another name, please!!",
                       60);
             tell_plain(c, WEBSOCKET_EVENT_CLOSED);
-        } else if (chance(900) == 0) {
+        } else if (chance(600) == 0) {
             set_up(c, false);
             tell_plain(c, WEBSOCKET_EVENT_DISCONNECTED);
         }
@@ -179,15 +179,15 @@ static bool is_up(esp_websocket_client_handle_t c)
     return up;
 }
 
-/* 1 in 100 sends stalls, and some fail after that; the connection may end meanwhile. */
+/* 1 in 10 sends stalls, and some of these fail; the connection may end meanwhile. */
 static int send_it(esp_websocket_client_handle_t c, int len)
 {
     if (!is_up(c)) {
         return -1;
     }
-    bool stalls = atomic_load(&chaos) && chance(100) == 0;
-    sleep_ms(stalls ? 500 + chance(3000) : 1 + chance(25));
-    if (stalls && chance(2) == 0) {
+    bool stalls = atomic_load(&chaos) && chance(10) == 0;
+    sleep_ms(stalls ? 100 + chance(1500) : 1 + chance(25));
+    if (stalls && chance(8) == 0) {
         set_up(c, false);
         tell_plain(c, WEBSOCKET_EVENT_ERROR);
         tell_plain(c, WEBSOCKET_EVENT_DISCONNECTED);
@@ -202,8 +202,9 @@ int esp_websocket_client_send_bin(esp_websocket_client_handle_t c, const char *d
     if (!is_picture((const uint8_t *)data, (size_t)len)) {
         broken("what is to be sent is no whole picture");
     }
+    char value = data[0];
     int sent = send_it(c, len);
-    if (!is_picture((const uint8_t *)data, (size_t)len)) {
+    if (!is_picture((const uint8_t *)data, (size_t)len) || data[0] != value) {
         broken("a picture changed while it was sent");
     }
     if (sent == len) {

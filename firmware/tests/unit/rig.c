@@ -48,7 +48,8 @@ void rig_wifi(rig *r, bool up, const char *text)
 
 void rig_ws(rig *r, bool up, const char *text)
 {
-    rig_event(r, (ch_event){.kind = up ? CH_EV_WS_UP : CH_EV_WS_DOWN, .attempt = r->ws_attempt, .text = text, .alive = true});
+    rig_event(
+        r, (ch_event){.kind = up ? CH_EV_WS_UP : CH_EV_WS_DOWN, .attempt = r->ws_attempt, .text = text, .alive = true});
 }
 
 void rig_text(rig *r, const char *text)

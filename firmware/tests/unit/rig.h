@@ -18,9 +18,9 @@ typedef struct rig {
     /* what the shell was told last */
     uint32_t wifi_attempt, ws_attempt, discover_attempt;
     char ssid[40], pass[80], url[CH_URL_SIZE], token[140], text[CH_MESSAGE_MAX + 1];
-    ch_action frame;       /* the latest CH_DO_WS_FRAME */
-    ch_action camera;      /* the latest CH_DO_CAMERA */
-    ch_action tcpcam;      /* the latest CH_DO_TCPCAM_SEND */
+    ch_action frame;  /* the latest CH_DO_WS_FRAME */
+    ch_action camera; /* the latest CH_DO_CAMERA */
+    ch_action tcpcam; /* the latest CH_DO_TCPCAM_SEND */
     unsigned counts[CH_DO_REBOOT + 1];
     bool used[RIG_BUFFERS];
     uint8_t bytes[RIG_BUFFERS][16];

@@ -156,10 +156,17 @@ static void telemetry_is_as_in_the_vectors(void **state)
         .failed = 2,
         .camera_errors = 3,
         .connects = 4,
-        .interval = {.captured = 3, .sent = 2, .bytes = 2000000, .capture_ms = 100, .convert_ms = 36, .send_ms = 41, .began = 5000},
+        .interval = {.captured = 3,
+                     .sent = 2,
+                     .bytes = 2000000,
+                     .capture_ms = 100,
+                     .convert_ms = 36,
+                     .send_ms = 41,
+                     .began = 5000},
     };
     ch_report report = {
         .id = "cam-a1b2c3",
+        .reset = "power-on",
         .uptime_s = 3600,
         .vitals = {true, true, true, -61, 48, 181000, 163000, 4000000},
         .now = {CH_SIZE_640X480, 70, 15, false, false, 0, true},
@@ -218,6 +225,7 @@ static void what_does_not_fit_is_no_message(void **state)
     c.interval.began = 0;
     ch_report report = {
         .id = "cam-a1b2c3a1b2c3",
+        .reset = "deep-sleep",
         .uptime_s = UINT32_MAX,
         .vitals = {true, true, true, -128, -128, UINT32_MAX, UINT32_MAX, UINT32_MAX},
         .now = camera,

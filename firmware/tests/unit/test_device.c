@@ -130,8 +130,9 @@ static void the_server_sets_and_is_answered(void **state)
 {
     (void)state;
     rig_streaming(&r);
-    rig_text(&r, "{\"type\":\"set\",\"id\":7,\"quality\":50,\"fps\":10,\"size\":\"320x240\",\"hflip\":true,\"vflip\":true,"
-                 "\"led\":10,\"adapt\":false,\"save\":true}");
+    rig_text(&r,
+             "{\"type\":\"set\",\"id\":7,\"quality\":50,\"fps\":10,\"size\":\"320x240\",\"hflip\":true,\"vflip\":true,"
+             "\"led\":10,\"adapt\":false,\"save\":true}");
     /* hello comes first, with the new settings, then the answer. */
     ch_action action;
     do {
@@ -312,7 +313,8 @@ static void a_server_is_found_when_none_is_set(void **state)
     rig_line(&r, "wifi set Home password1");
     rig_run(&r);
     assert_int_equal(r.counts[CH_DO_DISCOVER], 1);
-    rig_event(&r, (ch_event){.kind = CH_EV_FOUND, .attempt = r.discover_attempt, .text = "camherd.local", .number = 8080});
+    rig_event(&r,
+              (ch_event){.kind = CH_EV_FOUND, .attempt = r.discover_attempt, .text = "camherd.local", .number = 8080});
     rig_run(&r);
     assert_string_equal(r.url, "ws://camherd.local:8080/ws/camera");
     rig_ws(&r, false, "refused");
@@ -356,9 +358,18 @@ static void silence_is_answered_by_a_ping(void **state)
 /* Anything in any order: buffers are never lost, and no deadline keeps a shell spinning. */
 static void anything_goes(void **state)
 {
-    static const char *const lines[] = {"wifi set Home password1", "wifi disconnect", "wifi connect", "stream stop",
-                                        "stream start",            "cam power 0",     "cam power 1",  "tcpcam on",
-                                        "tcpcam off",              "wifi scan",       "stream clear", "stream set host a"};
+    static const char *const lines[] = {"wifi set Home password1",
+                                        "wifi disconnect",
+                                        "wifi connect",
+                                        "stream stop",
+                                        "stream start",
+                                        "cam power 0",
+                                        "cam power 1",
+                                        "tcpcam on",
+                                        "tcpcam off",
+                                        "wifi scan",
+                                        "stream clear",
+                                        "stream set host a"};
     uint32_t random = 77;
     (void)state;
     rig_streaming(&r);

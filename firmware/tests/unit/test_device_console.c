@@ -70,8 +70,9 @@ static void answers_of_stream(void **state)
                                    "url=ws://10.0.0.2:9000/ws/camera\n");
     answer("stream set name door", "host=10.0.0.2 port=9000 saved=no runtime=yes streaming=on ws=down name=door "
                                    "token=no url=ws://10.0.0.2:9000/ws/camera/door\n");
-    answer("stream set token chd_1 save", "host=10.0.0.2 port=9000 saved=yes runtime=yes streaming=on ws=down name=door "
-                                          "token=yes url=ws://10.0.0.2:9000/ws/camera/door\n");
+    answer("stream set token chd_1 save",
+           "host=10.0.0.2 port=9000 saved=yes runtime=yes streaming=on ws=down name=door "
+           "token=yes url=ws://10.0.0.2:9000/ws/camera/door\n");
     rig_line(&r, "wifi set Home password1");
     rig_run(&r);
     assert_string_equal(r.token, "chd_1");
@@ -84,12 +85,14 @@ static void answers_of_stream(void **state)
     rig_ws(&r, false, "closed 1008 stream door is in use");
     answer("stream status", "host=10.0.0.2 port=9000 saved=yes runtime=yes streaming=on ws=waiting name=door token=yes "
                             "url=ws://10.0.0.2:9000/ws/camera/door reason=\"closed 1008 stream door is in use\"\n");
-    answer("stream set url wss://cam.example.org/in", "host=cam.example.org port=443 saved=no runtime=yes streaming=on "
-                                                      "ws=connecting name= token=yes url=wss://cam.example.org:443/in\n");
+    answer("stream set url wss://cam.example.org/in",
+           "host=cam.example.org port=443 saved=no runtime=yes streaming=on "
+           "ws=connecting name= token=yes url=wss://cam.example.org:443/in\n");
     answer("stream set name shed", "host=cam.example.org port=443 saved=no runtime=yes streaming=on ws=connecting "
                                    "name=shed token=yes url=wss://cam.example.org:443/ws/camera/shed\n");
-    answer("stream set host fe80::1", "host=fe80::1 port=8080 saved=no runtime=yes streaming=on ws=connecting name=shed "
-                                      "token=yes url=ws://[fe80::1]:8080/ws/camera/shed\n");
+    answer("stream set host fe80::1",
+           "host=fe80::1 port=8080 saved=no runtime=yes streaming=on ws=connecting name=shed "
+           "token=yes url=ws://[fe80::1]:8080/ws/camera/shed\n");
     answer("stream clear", "host= port=8080 saved=no runtime=no streaming=on ws=discovering name= token=no\n");
     assert_null(fake_text(&r.fake, "stream/host"));
     rig_run(&r);
@@ -102,8 +105,9 @@ static void answers_of_cam(void **state)
 {
     (void)state;
     rig_init(&r);
-    answer("cam status", "power=on camera=starting sensor= size=640x480 quality=80 fps=30 hflip=0 vflip=0 led=0 adapt=1 "
-                         "saved=yes now_size=640x480 now_quality=80 now_fps=0\n");
+    answer("cam status",
+           "power=on camera=starting sensor= size=640x480 quality=80 fps=30 hflip=0 vflip=0 led=0 adapt=1 "
+           "saved=yes now_size=640x480 now_quality=80 now_fps=0\n");
     rig_run(&r);
     answer("cam dump", "power=on camera=up sensor=OV2640 size=640x480 quality=80 fps=30 hflip=0 vflip=0 led=0 adapt=1 "
                        "saved=yes now_size=640x480 now_quality=80 now_fps=0\n");
@@ -153,8 +157,9 @@ static void answers_of_the_rest(void **state)
     answer("tcpcam port 4000", "tcpcam=on port=4000 pin=own saved=no listening=yes clients=0 watching=0\n");
     answer("tcpcam clear", "tcpcam=off port=3333 pin=default saved=yes listening=yes clients=0 watching=0\n");
     r.now += 61500;
-    answer("sys info", "id=cam-test model=Rig firmware=1.0 image=confirmed reset=power-on uptime=61 heap=100 heap_min=90 "
-                       "temperature=40 captured=0 sent=0 replaced=0 stale=0 failed=0 camera_errors=0 connects=0\n");
+    answer("sys info",
+           "id=cam-test model=Rig firmware=1.0 image=confirmed reset=power-on uptime=61 heap=100 heap_min=90 "
+           "temperature=40 captured=0 sent=0 replaced=0 stale=0 failed=0 camera_errors=0 connects=0\n");
     r.d.board.rolled_back = true;
     answer_begins("sys info", "id=cam-test model=Rig firmware=1.0 image=rolled-back ");
     answer("sys reboot", "reboot=now\n");
@@ -175,7 +180,8 @@ static void mistakes_are_explained(void **state)
     answer("wifi set \"\" password1", "error: the SSID is empty\n"
                                       "usage: wifi set <ssid> <password> [save]\n"
                                       "usage: wifi set --ssid <ssid> --pass <password> [--save]\n");
-    answer("stream set host a 99999", "error: the port is not 1 to 65535\nusage: stream set host <host> [port] [save]\n");
+    answer("stream set host a 99999",
+           "error: the port is not 1 to 65535\nusage: stream set host <host> [port] [save]\n");
     answer("psram", "error: there is no such psram command\nusage: psram status\n");
     answer("cam power 7", "error: the power is not 0 or 1\nusage: cam power <0|1>\n");
     answer("wifi set Home \"", "error: a \" is not closed, or there are too many words\n");
@@ -232,9 +238,8 @@ static void a_storage_that_fails_is_told(void **state)
     (void)state;
     rig_init(&r);
     r.fake.writes_left = 0;
-    answer("wifi set Home password1 save",
-           "error: the storage failed: what was set holds until the device restarts\n"
-           "ssid=Home saved=no runtime=yes wifi=connecting\n");
+    answer("wifi set Home password1 save", "error: the storage failed: what was set holds until the device restarts\n"
+                                           "ssid=Home saved=no runtime=yes wifi=connecting\n");
     answer("wifi clear", "error: the storage failed: what it holds comes back at the next start\n"
                          "ssid= saved=no runtime=no wifi=off\n");
 }

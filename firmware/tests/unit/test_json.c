@@ -115,9 +115,9 @@ static void what_is_written_is_read_back(void **state)
 int test_json(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_are_found_as_written),     cmocka_unit_test(values_of_another_kind_are_refused),
-        cmocka_unit_test(every_truncation_is_refused),      cmocka_unit_test(members_beyond_the_room_are_no_silence),
-        cmocka_unit_test(escapes_become_utf8),              cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(members_are_found_as_written), cmocka_unit_test(values_of_another_kind_are_refused),
+        cmocka_unit_test(every_truncation_is_refused),  cmocka_unit_test(members_beyond_the_room_are_no_silence),
+        cmocka_unit_test(escapes_become_utf8),          cmocka_unit_test(what_is_written_is_read_back),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

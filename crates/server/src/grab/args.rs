@@ -9,11 +9,11 @@ use std::time::Duration;
 
 /// Frames from a camera or a camherd server to files.
 ///
-/// SOURCE is rtsp://... or http://... (a camera, as in the configuration), or camherd://HOST/NAME, a stream on a
-/// camherd server: so also what is pushed to a server (ws, or tcp number 1 as camherd://HOST/stream1).
+/// SOURCE is rtsp://..., http://... or tcpcam://... (a camera, as in the configuration), or camherd://HOST/NAME, a
+/// stream on a camherd server: so also what is pushed to a server (ws, or tcp number 1 as camherd://HOST/stream1).
 #[derive(Clone, clap::Args)]
 pub struct Args {
-    /// Where the frames come from: rtsp://, http:// or camherd://HOST:PORT/NAME.
+    /// Where the frames come from: rtsp://, http://, tcpcam:// or camherd://HOST:PORT/NAME.
     source: String,
     /// Where they go: 'frame-%06d.jpg' (a file each, numbered from 1), clip.mjpeg, clip.mp4, clip.h264, or - for
     /// standard output.
@@ -71,7 +71,7 @@ pub enum OptionsError {
     #[error("SOURCE: {0}")]
     Source(#[from] AddressError),
     /// A source that is not taken.
-    #[error("SOURCE: {0} is no camera; grab takes rtsp://, http:// and camherd:// addresses")]
+    #[error("SOURCE: {0} is no camera; grab takes rtsp://, http://, tcpcam:// and camherd:// addresses")]
     NotACamera(Address),
     /// The file name.
     #[error("--output: {0}")]

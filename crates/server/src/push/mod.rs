@@ -10,9 +10,8 @@ mod feed;
 mod link;
 mod run;
 mod target;
-mod wire;
 
 pub use args::{Args, Options, OptionsError};
 pub use feed::Coding;
 pub use run::{End, Summary, run};
-pub use target::{Quality, Target, TargetError};
+pub use target::{Target, TargetError};

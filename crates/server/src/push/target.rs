@@ -1,22 +1,13 @@
 //! Where pictures are pushed to: `tcp://HOST[:PORT]/N?quality=high|low` or `ws://HOST[:PORT]/ws/camera[/NAME]`.
 
 use crate::client::ws;
+use camherd_media::wire::tcp_push::{MAX_NUMBER, Quality};
 use std::fmt;
 use std::str::FromStr;
 use url::Url;
 
 /// The port of the push listener, where an address says none.
 pub const DEFAULT_PORT: u16 = 12345;
-
-/// Which of the two pictures of one stream it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Quality {
-    /// The one for viewers with a slow network.
-    Low,
-    /// The usual one.
-    #[default]
-    High,
-}
 
 /// Where pictures are pushed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +18,8 @@ pub enum Target {
         host: String,
         /// The listener's port.
         port: u16,
-        /// The stream's number, 0 or above.
-        number: i32,
+        /// The stream's number.
+        number: u16,
         /// Which picture of the stream.
         quality: Quality,
     },
@@ -53,7 +44,7 @@ pub enum TargetError {
     #[error("it names no host; expected tcp://HOST:PORT/N")]
     Host,
     /// No stream number.
-    #[error("{0:?} is no stream number, 0 to 2147483647; expected tcp://HOST:PORT/N")]
+    #[error("{0:?} is no stream number, 0 to {MAX_NUMBER}; expected tcp://HOST:PORT/N")]
     Number(String),
     /// An unknown parameter.
     #[error("unknown parameter {0:?}; tcp:// knows quality=high and quality=low")]
@@ -82,9 +73,9 @@ fn tcp(url: &Url) -> Result<Target, TargetError> {
     let path = url.path().trim_start_matches('/');
     // `stream1` is what the server calls number 1.
     let number = path.strip_prefix("stream").unwrap_or(path);
-    let number = number.parse().ok().filter(|number| *number >= 0);
+    let number = number.parse().ok();
     let number = number.ok_or_else(|| TargetError::Number(path.to_owned()))?;
-    let mut quality = Quality::default();
+    let mut quality = Quality::High;
     for (name, value) in url.query_pairs() {
         quality = match (&*name, &*value) {
             ("quality", "high") => Quality::High,
@@ -111,7 +102,7 @@ impl fmt::Display for Target {
 mod tests {
     use super::*;
 
-    fn tcp(host: &str, port: u16, number: i32, quality: Quality) -> Target {
+    fn tcp(host: &str, port: u16, number: u16, quality: Quality) -> Target {
         Target::Tcp { host: host.to_owned(), port, number, quality }
     }
 
@@ -128,7 +119,7 @@ mod tests {
     #[test]
     fn says_what_is_wrong() {
         let error = |text: &str| text.parse::<Target>().unwrap_err();
-        for number in ["", "x", "-1", "2147483648", "1/2"] {
+        for number in ["", "x", "-1", "65536", "1/2"] {
             assert_eq!(error(&format!("tcp://host:1/{number}")), TargetError::Number(number.to_owned()));
         }
         assert_eq!(error("tcp://host/1?quality=best"), TargetError::Parameter("quality".to_owned()));

@@ -38,9 +38,9 @@ typedef enum ch_message_kind {
 #define CH_SET_ADAPT 64u
 
 typedef struct ch_update {
-    char url[CH_UPDATE_URL_MAX + 1]; /* http:// or https:// */
-    uint32_t size;                   /* bytes of the image */
-    uint8_t sha256[32];              /* of the image */
+    char url[CH_UPDATE_URL_MAX + 1];     /* http:// or https:// */
+    uint32_t size;                       /* bytes of the image */
+    uint8_t sha256[32];                  /* of the image */
     uint8_t signature[CH_SIGNATURE_MAX]; /* ECDSA P-256 over sha256, DER */
     uint8_t signature_len;
 } ch_update;
@@ -68,9 +68,9 @@ typedef struct ch_board {
     uint32_t psram_size;  /* bytes, 0: none */
     bool needs_psram;     /* the camera cannot work without */
     bool has_led, has_update;
-    bool trial;           /* first start of an update that is not confirmed yet */
-    bool rolled_back;     /* the latest update did not prove itself and was taken back */
-    uint8_t frames;       /* most frames that the core may hold at a time, 2 to CH_FRAMES_MAX */
+    bool trial;       /* first start of an update that is not confirmed yet */
+    bool rolled_back; /* the latest update did not prove itself and was taken back */
+    uint8_t frames;   /* most frames that the core may hold at a time, 2 to CH_FRAMES_MAX */
 } ch_board;
 
 typedef struct ch_sensor {
@@ -84,6 +84,7 @@ bool ch_channel_hello(ch_text *text, const ch_board *board, const ch_sensor *sen
 
 typedef struct ch_report {
     const char *id;
+    const char *reset;
     uint32_t uptime_s;
     ch_vitals vitals;
     ch_camera now; /* what the camera is set to */

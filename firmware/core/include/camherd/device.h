@@ -17,14 +17,14 @@
 #define CH_REASON_MAX 63
 #define CH_ADDRESS_MAX 45
 #define CH_ACKS_MAX 8
-#define CH_REBOOT_DELAY_MS 500        /* for the last answer to leave */
-#define CH_TRIAL_CONFIRM_MS 10000     /* an update that held a connection for so long is good */
-#define CH_TRIAL_LIMIT_MS 300000      /* one that did not within so long is taken back */
+#define CH_REBOOT_DELAY_MS 500    /* for the last answer to leave */
+#define CH_TRIAL_CONFIRM_MS 10000 /* an update that held a connection for so long is good */
+#define CH_TRIAL_LIMIT_MS 300000  /* one that did not within so long is taken back */
 #define CH_CAMERA_RETRY_MS 10000
-#define CH_CAMERA_TIMEOUT_MS 20000    /* to answer a CH_DO_CAMERA */
-#define CH_CAPTURE_TIMEOUT_MS 5000    /* without a frame though one was due: the camera is set up anew */
+#define CH_CAMERA_TIMEOUT_MS 20000 /* to answer a CH_DO_CAMERA */
+#define CH_CAPTURE_TIMEOUT_MS 5000 /* without a frame though one was due: the camera is set up anew */
 #define CH_SCAN_TIMEOUT_MS 15000
-#define CH_UPDATE_TIMEOUT_MS 60000    /* without progress */
+#define CH_UPDATE_TIMEOUT_MS 60000 /* without progress */
 
 /* Where the console's text goes: whole lines that end in \n. */
 typedef struct ch_printer {
@@ -33,26 +33,26 @@ typedef struct ch_printer {
 } ch_printer;
 
 typedef enum ch_action_kind {
-    CH_DO_WIFI_CONNECT,    /* wifi: ssid, pass; answer CH_EV_WIFI_UP or _DOWN with the attempt */
+    CH_DO_WIFI_CONNECT, /* wifi: ssid, pass; answer CH_EV_WIFI_UP or _DOWN with the attempt */
     CH_DO_WIFI_DISCONNECT,
-    CH_DO_WIFI_SCAN,       /* number: most networks; answer CH_EV_SCAN_FOUND..., CH_EV_SCAN_DONE */
-    CH_DO_DISCOVER,        /* look for _camherd._tcp by mDNS; answer CH_EV_FOUND or CH_EV_NOT_FOUND */
-    CH_DO_WS_OPEN,         /* url, token; ends what was open; answer CH_EV_WS_UP or CH_EV_WS_DOWN with the attempt */
-    CH_DO_WS_CLOSE,        /* end it now; no event is needed, late ones are ignored */
+    CH_DO_WIFI_SCAN, /* number: most networks; answer CH_EV_SCAN_FOUND..., CH_EV_SCAN_DONE */
+    CH_DO_DISCOVER,  /* look for _camherd._tcp by mDNS; answer CH_EV_FOUND or CH_EV_NOT_FOUND */
+    CH_DO_WS_OPEN,   /* url, token; ends what was open; answer CH_EV_WS_UP or CH_EV_WS_DOWN with the attempt */
+    CH_DO_WS_CLOSE,  /* end it now; no event is needed, late ones are ignored */
     CH_DO_WS_PING,
-    CH_DO_WS_TEXT,         /* data, len: a text message; answer CH_EV_WS_SENT */
-    CH_DO_WS_FRAME,        /* data, len: a binary message, fragmented at will; answer CH_EV_WS_SENT */
-    CH_DO_CAMERA,          /* power, camera: set it up so; answer CH_EV_CAMERA_UP or _FAILED if power is on. When the
-                              size changes, power goes off or the camera has failed, no frame is out: buffers may go */
-    CH_DO_CAMERA_DUMP,     /* print the sensor's registers, for whom they mean something */
-    CH_DO_RETURN,          /* handle: give the buffer back to the camera */
-    CH_DO_TCPCAM_LISTEN,   /* number: port; answer CH_EV_TCPCAM_FAILED if it cannot be */
-    CH_DO_TCPCAM_STOP,     /* stop listening */
-    CH_DO_TCPCAM_SEND,     /* client, data, len, more; ch_device_tcpcam_sent once the socket took some, now or later */
-    CH_DO_TCPCAM_CLOSE,    /* client: close it, its number is free again, what it was given to send is void */
-    CH_DO_UPDATE,          /* update: fetch, verify, write, in the background; ends an earlier one; answer CH_EV_UPDATE_... */
-    CH_DO_CONFIRM,         /* this image is good, do not roll back */
-    CH_DO_REBOOT           /* rollback: first mark this image as bad */
+    CH_DO_WS_TEXT,       /* data, len: a text message; answer CH_EV_WS_SENT */
+    CH_DO_WS_FRAME,      /* data, len: a binary message, fragmented at will; answer CH_EV_WS_SENT */
+    CH_DO_CAMERA,        /* power, camera: set it up so; answer CH_EV_CAMERA_UP or _FAILED if power is on. When the
+                            size changes, power goes off or the camera has failed, no frame is out: buffers may go */
+    CH_DO_CAMERA_DUMP,   /* print the sensor's registers, for whom they mean something */
+    CH_DO_RETURN,        /* handle: give the buffer back to the camera */
+    CH_DO_TCPCAM_LISTEN, /* number: port; answer CH_EV_TCPCAM_FAILED if it cannot be */
+    CH_DO_TCPCAM_STOP,   /* stop listening */
+    CH_DO_TCPCAM_SEND,   /* client, data, len, more; ch_device_tcpcam_sent once the socket took some, now or later */
+    CH_DO_TCPCAM_CLOSE,  /* client: close it, its number is free again, what it was given to send is void */
+    CH_DO_UPDATE,  /* update: fetch, verify, write, in the background; ends an earlier one; answer CH_EV_UPDATE_... */
+    CH_DO_CONFIRM, /* this image is good, do not roll back */
+    CH_DO_REBOOT   /* rollback: first mark this image as bad */
 } ch_action_kind;
 
 typedef struct ch_action {
@@ -72,30 +72,30 @@ typedef struct ch_action {
 } ch_action;
 
 typedef enum ch_event_kind {
-    CH_EV_WIFI_UP,       /* attempt, text: own address */
-    CH_EV_WIFI_DOWN,     /* attempt (the latest), text: reason, such as "wrong-password" */
-    CH_EV_SCAN_FOUND,    /* network */
-    CH_EV_SCAN_DONE,     /* text: NULL, or why it failed */
-    CH_EV_FOUND,         /* attempt, text: host, number: port */
-    CH_EV_NOT_FOUND,     /* attempt */
-    CH_EV_WS_UP,         /* attempt */
-    CH_EV_WS_DOWN,       /* attempt, text: reason, alive: the host answered something */
-    CH_EV_WS_HEARD,      /* attempt: a ping or pong came */
-    CH_EV_WS_TEXT,       /* attempt, text, len: a text message came, whole; longer ones than CH_MESSAGE_MAX may be left out */
-    CH_EV_WS_SENT,       /* attempt: what was given last is out, failures are CH_EV_WS_DOWN */
-    CH_EV_CAMERA_UP,     /* sensor */
-    CH_EV_CAMERA_FAILED, /* text: why, and what to do; it is tried again later */
-    CH_EV_CAMERA_ERROR,  /* a frame could not be taken */
-    CH_EV_TCPCAM_FAILED, /* text: why the port cannot be listened on; tried again later */
-    CH_EV_VITALS,        /* vitals: every few seconds */
+    CH_EV_WIFI_UP,    /* attempt, text: own address */
+    CH_EV_WIFI_DOWN,  /* attempt (the latest), text: reason, such as "wrong-password" */
+    CH_EV_SCAN_FOUND, /* network */
+    CH_EV_SCAN_DONE,  /* text: NULL, or why it failed */
+    CH_EV_FOUND,      /* attempt, text: host, number: port */
+    CH_EV_NOT_FOUND,  /* attempt */
+    CH_EV_WS_UP,      /* attempt */
+    CH_EV_WS_DOWN,    /* attempt, text: reason, alive: the host answered something */
+    CH_EV_WS_HEARD,   /* attempt: a ping or pong came */
+    CH_EV_WS_TEXT, /* attempt, text, len: a text message came, whole; longer ones than CH_MESSAGE_MAX may be left out */
+    CH_EV_WS_SENT, /* attempt: what was given last is out, failures are CH_EV_WS_DOWN */
+    CH_EV_CAMERA_UP,       /* sensor */
+    CH_EV_CAMERA_FAILED,   /* text: why, and what to do; it is tried again later */
+    CH_EV_CAMERA_ERROR,    /* a frame could not be taken */
+    CH_EV_TCPCAM_FAILED,   /* text: why the port cannot be listened on; tried again later */
+    CH_EV_VITALS,          /* vitals: every few seconds */
     CH_EV_UPDATE_PROGRESS, /* number: percent */
-    CH_EV_UPDATE_DONE,   /* verified, written, to be started next */
-    CH_EV_UPDATE_FAILED  /* text: why */
+    CH_EV_UPDATE_DONE,     /* verified, written, to be started next */
+    CH_EV_UPDATE_FAILED    /* text: why */
 } ch_event_kind;
 
 typedef struct ch_network {
     const char *ssid;
-    int8_t rssi;      /* dBm */
+    int8_t rssi; /* dBm */
     uint8_t channel;
     const char *auth; /* "open", "wpa2", ... */
 } ch_network;
@@ -138,7 +138,7 @@ typedef struct ch_device {
     char found_host[CH_HOST_MAX + 1];
     uint16_t found_port;
     /* WebSocket */
-    bool ws_live;     /* up, as far as the parts have been told */
+    bool ws_live; /* up, as far as the parts have been told */
     uint32_t ws_attempt;
     bool ws_busy, hello_due;
     int ws_frame, ws_pending; /* numbers of frames, CH_NO_FRAME */
@@ -151,13 +151,13 @@ typedef struct ch_device {
     bool power;                  /* wanted */
     bool camera_up, camera_sent; /* camera_sent: waits for the answer */
     bool camera_dump;
-    bool camera_emptying;        /* takes no frames until those that are out are back */
-    ch_camera camera;            /* as set up last */
-    ch_ms camera_due;            /* camera_sent: until when; else not before */
-    ch_ms asked;                 /* since when a frame is asked for and has not come, CH_NEVER: none is */
+    bool camera_emptying; /* takes no frames until those that are out are back */
+    ch_camera camera;     /* as set up last */
+    ch_ms camera_due;     /* camera_sent: until when; else not before */
+    ch_ms asked;          /* since when a frame is asked for and has not come, CH_NEVER: none is */
     /* TCPCam */
     bool tcpcam_listening;
-    uint16_t tcpcam_port;        /* that is listened on */
+    uint16_t tcpcam_port; /* that is listened on */
     ch_ms tcpcam_retry;
     char tcpcam_reason[CH_REASON_MAX + 1];
     /* scan */

@@ -25,11 +25,11 @@
 #define CH_WIFI_RENEW_MS 120000
 
 typedef enum ch_link_state {
-    CH_LINK_OFF,              /* Wi-Fi is not wanted, or no network is set */
-    CH_LINK_WIFI_WAIT,        /* until the next attempt */
+    CH_LINK_OFF,       /* Wi-Fi is not wanted, or no network is set */
+    CH_LINK_WIFI_WAIT, /* until the next attempt */
     CH_LINK_WIFI_CONNECTING,
-    CH_LINK_IDLE,             /* Wi-Fi is up, streaming is not wanted */
-    CH_LINK_DISCOVERING,      /* looks for a server */
+    CH_LINK_IDLE,        /* Wi-Fi is up, streaming is not wanted */
+    CH_LINK_DISCOVERING, /* looks for a server */
     CH_LINK_DISCOVER_WAIT,
     CH_LINK_WS_WAIT,
     CH_LINK_WS_CONNECTING,
@@ -71,17 +71,17 @@ typedef struct ch_link_action {
 typedef struct ch_link {
     ch_link_state state;
     bool want_wifi, want_stream, target_known;
-    bool wifi_held;      /* a Wi-Fi connection or attempt is there that must be ended */
-    uint32_t attempt;    /* of the newest connect, discover or open */
+    bool wifi_held;   /* a Wi-Fi connection or attempt is there that must be ended */
+    uint32_t attempt; /* of the newest connect, discover or open */
     uint32_t wifi_attempt;
     uint32_t random;
     uint8_t wifi_failures, ws_failures;
-    ch_ms since;         /* when the state began */
-    ch_ms until;         /* when it ends by itself */
-    ch_ms heard;         /* last sign of the server on this connection */
-    bool pinged;         /* since `heard` */
-    ch_ms sending;       /* since when a message is on its way, CH_NEVER: none is */
-    ch_ms alive;         /* last sign of life of the network */
+    ch_ms since;   /* when the state began */
+    ch_ms until;   /* when it ends by itself */
+    ch_ms heard;   /* last sign of the server on this connection */
+    bool pinged;   /* since `heard` */
+    ch_ms sending; /* since when a message is on its way, CH_NEVER: none is */
+    ch_ms alive;   /* last sign of life of the network */
     ch_link_action queue[4];
     uint8_t queued;
 } ch_link;

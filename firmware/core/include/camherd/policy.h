@@ -34,19 +34,19 @@ typedef struct ch_policy {
     ch_size_set sizes;
     uint8_t max_fps; /* of the sensor, 0: not known */
     bool ws_up;
-    uint8_t others;  /* clients besides the WebSocket */
+    uint8_t others; /* clients besides the WebSocket */
     bool demand_known;
     ch_demand demand;
     uint8_t quality; /* what adaptation has come to */
     uint8_t fps;
     ch_ms next_capture, next_ws;
-    uint8_t rest;    /* of the division of a second by fps, so that the rate is met exactly */
-    ch_ms window;    /* when it began */
-    uint32_t busy;   /* ms of the window spent sending */
-    ch_ms sending;   /* since when, CH_NEVER: not */
+    uint8_t rest;  /* of the division of a second by fps, so that the rate is met exactly */
+    ch_ms window;  /* when it began */
+    uint32_t busy; /* ms of the window spent sending */
+    ch_ms sending; /* since when, CH_NEVER: not */
     uint16_t replaced, sent;
     uint8_t calm, calm_needed;
-    bool rising;     /* the latest step was up */
+    bool rising; /* the latest step was up */
 } ch_policy;
 
 void ch_policy_init(ch_policy *policy, const ch_camera *set, ch_ms now);

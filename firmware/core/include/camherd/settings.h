@@ -19,11 +19,11 @@
 
 #define CH_SETTINGS_VERSION 1
 
-#define CH_SSID_MAX 32  /* IEEE 802.11 */
-#define CH_PASS_MAX 64  /* 8 to 63 characters, or a key of 64 hexadecimal digits */
-#define CH_HOST_MAX 63  /* one that the store of older firmware has room for */
+#define CH_SSID_MAX 32 /* IEEE 802.11 */
+#define CH_PASS_MAX 64 /* 8 to 63 characters, or a key of 64 hexadecimal digits */
+#define CH_HOST_MAX 63 /* one that the store of older firmware has room for */
 #define CH_PATH_MAX 127
-#define CH_NAME_MAX 64  /* as the server has it */
+#define CH_NAME_MAX 64   /* as the server has it */
 #define CH_TOKEN_MAX 128 /* as the server has it */
 #define CH_PIN_MAX 16
 

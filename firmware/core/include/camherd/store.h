@@ -14,7 +14,7 @@
 
 typedef enum ch_found {
     CH_FOUND,
-    CH_ABSENT,   /* no such key: the default holds */
+    CH_ABSENT,    /* no such key: the default holds */
     CH_UNREADABLE /* of another type, too long for the room, or the storage failed: the default holds */
 } ch_found;
 

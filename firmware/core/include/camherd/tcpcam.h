@@ -14,21 +14,21 @@
 #include "camherd/settings.h"
 
 #define CH_TCPCAM_CLIENTS 4
-#define CH_TCPCAM_QUIET_MS 200        /* ends a count */
-#define CH_TCPCAM_REQUEST_MS 10000    /* PIN and count must have come within */
-#define CH_TCPCAM_STALL_MS 5000       /* a client that takes nothing for so long is closed */
-#define CH_TCPCAM_HOG_MS 2000         /* one that holds the last free buffer for so long, too */
+#define CH_TCPCAM_QUIET_MS 200     /* ends a count */
+#define CH_TCPCAM_REQUEST_MS 10000 /* PIN and count must have come within */
+#define CH_TCPCAM_STALL_MS 5000    /* a client that takes nothing for so long is closed */
+#define CH_TCPCAM_HOG_MS 2000      /* one that holds the last free buffer for so long, too */
 #define CH_TCPCAM_COUNT_DIGITS 9
-#define CH_TCPCAM_TRIES 5             /* wrong PINs in a row, then nobody new is let in for */
-#define CH_TCPCAM_LOCK_MS 10000       /* so long: 10 000 PINs take hours instead of seconds */
+#define CH_TCPCAM_TRIES 5       /* wrong PINs in a row, then nobody new is let in for */
+#define CH_TCPCAM_LOCK_MS 10000 /* so long: 10 000 PINs take hours instead of seconds */
 
 typedef enum ch_tcpcam_state {
     CH_TCPCAM_FREE,
     CH_TCPCAM_PIN,
     CH_TCPCAM_COUNT,
-    CH_TCPCAM_READY,   /* waits for a newer frame */
+    CH_TCPCAM_READY, /* waits for a newer frame */
     CH_TCPCAM_SENDING,
-    CH_TCPCAM_CLOSING  /* the shell has not been told yet */
+    CH_TCPCAM_CLOSING /* the shell has not been told yet */
 } ch_tcpcam_state;
 
 typedef struct ch_tcpcam_client {
@@ -37,27 +37,27 @@ typedef struct ch_tcpcam_client {
     uint8_t pin_len;
     bool negative, digits, signed_count;
     uint8_t count_digits;
-    uint32_t count;     /* as read, then frames left */
+    uint32_t count; /* as read, then frames left */
     bool endless;
-    ch_ms since;        /* connected */
-    ch_ms heard;        /* last byte of the count */
-    ch_ms progress;     /* last byte taken */
-    ch_ms last_taken;   /* of the last frame begun: the next one is newer */
-    bool any;           /* a frame was begun */
-    int frame;          /* CH_NO_FRAME */
+    ch_ms since;      /* connected */
+    ch_ms heard;      /* last byte of the count */
+    ch_ms progress;   /* last byte taken */
+    ch_ms last_taken; /* of the last frame begun: the next one is newer */
+    bool any;         /* a frame was begun */
+    int frame;        /* CH_NO_FRAME */
     uint8_t head[4];
-    uint32_t sent;      /* of head and payload */
-    bool offered;       /* a piece is with the shell */
+    uint32_t sent; /* of head and payload */
+    bool offered;  /* a piece is with the shell */
 } ch_tcpcam_client;
 
 typedef struct ch_tcpcam {
     ch_tcpcam_client clients[CH_TCPCAM_CLIENTS];
     ch_frames *frames;
     char pin[CH_PIN_MAX + 1];
-    int newest;         /* CH_NO_FRAME */
-    uint8_t wrong;      /* in a row */
+    int newest;    /* CH_NO_FRAME */
+    uint8_t wrong; /* in a row */
     ch_ms locked_until;
-    uint8_t turn;       /* where ch_tcpcam_next goes on */
+    uint8_t turn; /* where ch_tcpcam_next goes on */
 } ch_tcpcam;
 
 typedef enum ch_tcpcam_action_kind {
@@ -70,7 +70,7 @@ typedef struct ch_tcpcam_action {
     int client;
     const uint8_t *data; /* into the camera's buffer, or the length before it */
     size_t len;
-    bool more;           /* the payload follows at once (MSG_MORE) */
+    bool more; /* the payload follows at once (MSG_MORE) */
 } ch_tcpcam_action;
 
 /* `frames` outlives it. */

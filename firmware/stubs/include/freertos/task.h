@@ -8,3 +8,4 @@ void vTaskDelete(TaskHandle_t task);
 void vTaskDelay(TickType_t ticks);
 BaseType_t xTaskNotifyGive(TaskHandle_t task);
 uint32_t ulTaskNotifyTake(BaseType_t clear_on_exit, TickType_t ticks);
+TaskHandle_t xTaskGetCurrentTaskHandle(void);

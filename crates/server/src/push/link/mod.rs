@@ -4,9 +4,9 @@ mod tcp;
 mod websocket;
 
 use super::target::{Target, WebSocketTarget};
-use super::wire::Kind;
 use crate::client::ws::Lost;
 use bytes::Bytes;
+use camherd_media::wire::tcp_push::{Header, Kind};
 use std::time::Duration;
 use tcp::TcpLink;
 use websocket::WebSocketLink;
@@ -28,7 +28,7 @@ impl Link {
     pub(super) async fn open(target: &Target, kind: Kind, token: Option<&str>) -> Result<Link, Lost> {
         match target {
             Target::Tcp { host, port, number, quality } => {
-                let header = super::wire::header(*number, kind, *quality);
+                let header = Header { number: *number, kind, quality: *quality };
                 Ok(Link::Tcp(TcpLink::open(host, *port, header).await?))
             }
             Target::WebSocket(WebSocketTarget(target)) => {

@@ -2,8 +2,8 @@
 
 use super::SEND_TIMEOUT;
 use crate::client::ws::{Lost, connect};
-use crate::push::wire::{DONE, HEADER, chunk_head};
 use bytes::{Buf, Bytes};
+use camherd_media::wire::tcp_push::{DONE, Header, size};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,22 +26,22 @@ pub(in crate::push) struct TcpLink {
 
 impl TcpLink {
     /// Connects and sends the header.
-    pub(super) async fn open(host: &str, port: u16, header: [u8; HEADER]) -> Result<TcpLink, Lost> {
+    pub(super) async fn open(host: &str, port: u16, header: Header) -> Result<TcpLink, Lost> {
         let connected = timeout(CONNECT_TIMEOUT, connect(host, port, None)).await;
         let stream = connected.unwrap_or_else(|_| {
             let error = io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
             Err(Lost::Resolve { host: host.to_owned(), error })
         })?;
         let mut link = TcpLink { stream };
-        link.write(Bytes::copy_from_slice(&header)).await?;
+        link.write(&header.encode()[..]).await?;
         Ok(link)
     }
 
     /// Sends a chunk.
     pub(super) async fn send(&mut self, payload: Bytes) -> Result<(), Lost> {
-        // Both sources of pictures are bounded far below what the field can say; an empty one is none.
-        let Some(head) = chunk_head(payload.len()) else { return Ok(()) };
-        self.write(Buf::chain(&head[..], payload)).await
+        // Pictures of all sources are within what a message holds; an empty one is none.
+        let Some(size) = size(payload.len()) else { return Ok(()) };
+        self.write(Buf::chain(&size[..], payload)).await
     }
 
     /// Writes all of it, for as long as the server takes something.

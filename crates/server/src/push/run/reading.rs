@@ -2,10 +2,10 @@
 
 use crate::client::source::{self, Ending};
 use crate::push::target::Target;
-use crate::push::wire::Kind;
 use crate::transcode::{Input, Want};
 use camherd_hub::{Delivery, Event, RenditionKey, Start, Stream};
 use camherd_media::unit::Codec;
+use camherd_media::wire::tcp_push::Kind;
 use std::time::Duration;
 use tokio::time::timeout;
 

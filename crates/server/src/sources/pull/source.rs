@@ -49,7 +49,7 @@ impl FromStr for Transport {
 }
 
 /// Why a text names no camera. It never repeats the text, which may hold a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// No URL at all.
     #[error("it is not a URL such as rtsp://user:password@192.168.1.20/stream1: {0}")]
@@ -69,6 +69,9 @@ pub enum SourceError {
     /// The PIN of a TCPCam is none.
     #[error("its `pin` does not have 1 to {MAX_PIN} digits and nothing else")]
     Pin,
+    /// A TCPCam has no such parameter. Named if it is a word: a PIN that lost its `pin=` is not repeated.
+    #[error("its parameter {0} is not known; a tcpcam:// address takes `pin` alone")]
+    Parameter(String),
     /// No transport of that name.
     #[error("it is neither `tcp` nor `udp`")]
     Transport,
@@ -95,7 +98,7 @@ impl FromStr for Source {
         url.set_fragment(None);
         let source = Source { url, kind };
         if kind == Kind::TcpCam {
-            source.pin()?;
+            source.check_parameters()?;
         }
         Ok(source)
     }
@@ -136,6 +139,16 @@ impl Source {
     pub fn pin(&self) -> Result<Pin, SourceError> {
         let given = self.url.query_pairs().find(|(name, _)| name == PIN).map(|(_, value)| value);
         given.as_deref().unwrap_or(DEFAULT_PIN).parse().map_err(|_| SourceError::Pin)
+    }
+
+    /// A misspelt `pin` would be the PIN that cameras have by default, and nobody would see why it is wrong.
+    fn check_parameters(&self) -> Result<(), SourceError> {
+        if let Some((name, _)) = self.url.query_pairs().find(|(name, _)| name != PIN) {
+            let is_word = name.len() <= MAX_PIN && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+            let shown = if is_word && !name.is_empty() { format!("`{name}`") } else { String::new() };
+            return Err(SourceError::Parameter(shown));
+        }
+        self.pin().map(drop)
     }
 
     /// The whole URL with its password, for the state file and the camera only.
@@ -242,6 +255,9 @@ mod tests {
             assert_eq!(refused, Err(SourceError::Pin), "{bad}");
         }
         assert_eq!("tcpcam://".parse::<Source>(), Err(SourceError::Host));
+        let told = |text: &str| text.parse::<Source>().unwrap_err().to_string();
+        assert!(told("tcpcam://cam?pni=1").contains("its parameter `pni` is not known"));
+        assert!(!told("tcpcam://cam?471108").contains("4711"));
     }
 
     #[test]

@@ -66,12 +66,21 @@ struct Open {
 /// One number.
 struct Pushed {
     group: Group,
+    number: u16,
     stream: Stream,
     owner: Owner,
     main: Option<Output>,
     low: Option<Output>,
-    /// Tells a connection that it was replaced.
-    replaced: BTreeMap<Id, Arc<Notify>>,
+    /// The connections.
+    senders: BTreeMap<Id, Sender>,
+    /// Whose address is told as the camera's: that of who writes the stream.
+    shown: IpAddr,
+}
+
+struct Sender {
+    address: IpAddr,
+    /// Tells it that it was replaced.
+    replaced: Arc<Notify>,
 }
 
 /// The way into a stream or its variant.
@@ -118,12 +127,12 @@ impl Numbers {
                 pushed.stream.count_drop("taken", format!("a second sender at {peer} was refused"));
                 Refused::Taken { number, quality, by: taken.by }
             })?;
-            if let Some(old) = old.and_then(|old| pushed.replaced.remove(&old)) {
+            if let Some(old) = old.and_then(|old| pushed.senders.remove(&old)) {
                 pushed.stream.count_drop("replaced", format!("a newer connection came from {peer}"));
-                old.notify_one();
+                old.replaced.notify_one();
             }
             let replaced = Arc::new(Notify::new());
-            pushed.replaced.insert(id, replaced.clone());
+            pushed.senders.insert(id, Sender { address: peer, replaced: replaced.clone() });
             (pushed.stream.clone(), replaced)
         };
         open.pushed.insert(number, pushed.clone());
@@ -136,14 +145,16 @@ impl Numbers {
         let name = self.settings.name(number).ok_or(Refused::Nameless(number))?;
         let stream = self.hub.get_or_create(&name)?;
         let owner = Owner(format!("tcp {number}"));
-        let publisher = stream.publish(owner.clone(), format!("{peer} (TCP push, number {number})"))?;
+        let publisher = stream.publish(owner.clone(), describe(peer, number))?;
         Ok(Pushed {
             group: Group::new(self.longest_silence, stream.clock().now()),
             stream,
             owner,
             main: Some(Output { publisher, last: MediaTime(i64::MIN) }),
             low: None,
-            replaced: BTreeMap::new(),
+            senders: BTreeMap::new(),
+            shown: peer,
+            number,
         })
     }
 }
@@ -192,7 +203,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = lock(&self.numbers.open);
         let mut pushed = lock(&self.pushed);
-        pushed.replaced.remove(&self.id);
+        pushed.senders.remove(&self.id);
         let effect = pushed.group.leave(self.id);
         pushed.apply(effect, &self.reason);
         let is_ours =
@@ -209,11 +220,15 @@ impl Pushed {
         change(&mut self.main, effect.main, "the other quality sends no keyframe to go on from");
         change(&mut self.low, effect.variant, "it is the only one now");
         match route {
-            Route::Main => self.main.as_mut().ok_or(Removed)?.push(unit),
+            Route::Main => {
+                self.show(id)?;
+                self.main.as_mut().ok_or(Removed)?.push(unit)
+            }
             Route::Nowhere => Ok(()),
             Route::Variant => {
                 if self.low.is_none() {
-                    let describe = self.stream.publisher().unwrap_or_default();
+                    let address = self.senders.get(&id).map_or(self.shown, |sender| sender.address);
+                    let describe = describe(address, self.number);
                     let variant = self.stream.variant(LOW).publish(self.owner.clone(), describe);
                     let publisher = variant.map_err(|_| Removed)?;
                     self.low = Some(Output { publisher, last: MediaTime(i64::MIN) });
@@ -223,10 +238,26 @@ impl Pushed {
         }
     }
 
+    /// Publishes anew where the stream has another camera than is told.
+    fn show(&mut self, id: Id) -> Result<(), Removed> {
+        let address = self.senders.get(&id).map_or(self.shown, |sender| sender.address);
+        if let Some(main) = self.main.as_mut().filter(|_| address != self.shown) {
+            let described = self.stream.publish(self.owner.clone(), describe(address, self.number));
+            main.publisher = described.map_err(|_| Removed)?;
+            self.shown = address;
+        }
+        Ok(())
+    }
+
     fn apply(&mut self, effect: Effect, reason: &str) {
         change(&mut self.main, effect.main, reason);
         change(&mut self.low, effect.variant, reason);
     }
+}
+
+/// What people are told of a sender.
+fn describe(address: IpAddr, number: u16) -> String {
+    format!("{address} (TCP push, number {number})")
 }
 
 fn change(output: &mut Option<Output>, change: Change, reason: &str) {

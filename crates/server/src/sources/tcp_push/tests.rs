@@ -327,6 +327,22 @@ async fn a_second_sender_replaces_its_own_and_nobody_else() {
     assert_eq!(stream.state(), StreamState::Live);
 }
 
+/// Other systems have one address of loopback only.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_camera_that_is_told_is_the_one_that_writes() {
+    let server = Server::start(|config| config.stall_timeout = Duration::from_millis(200)).await;
+    let mut first = Sender::connect(&server, 1, 0, HIGH_QUALITY).await;
+    first.send(&picture(1)).await;
+    let stream = server.stream("door").await;
+    dropped(&stream, "silence", 1).await;
+    let mut second = Sender::from(&server, 2, [1, 0, HIGH_QUALITY]).await;
+    second.send(&picture(2)).await;
+    first.closed().await;
+    units(&stream, 2).await;
+    assert_eq!(stream.publisher().as_deref(), Some("127.0.0.2 (TCP push, number 1)"));
+}
+
 #[tokio::test]
 async fn the_ingest_setting_names_who_is_turned_away() {
     let network = config::Ingest::Networks(vec!["10.0.0.0/8".parse().unwrap()]);
