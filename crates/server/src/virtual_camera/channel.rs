@@ -151,6 +151,7 @@ impl Channel {
         self.report_at = tokio::time::Instant::now() + REPORT_EVERY;
         let report = json!({
             "type": "telemetry", "id": self.id, "uptime": self.started.elapsed().as_secs(),
+            "reset": "power-on",
             "size": self.settings.size.map(|size| size.to_string()), "quality": self.settings.quality,
             "fps": self.rate().round() as u32, "kbit_s": kbit as u64, "captured": counts.captured,
             "sent": sent.frames, "replaced": counts.dropped, "failed": sent.broken,

@@ -168,8 +168,9 @@ fn shorten(error: &str) -> String {
 }
 
 fn telemetry(members: Members) -> Read<Map<String, Value>> {
-    members.text("id")?;
-    members.text("size")?;
+    for member in ["id", "reset", "size"] {
+        members.text(member)?;
+    }
     let measures = MEASURES.into_iter().chain(["tcpcam_clients"]);
     for member in measures {
         let is_whole = |value: &Value| value.is_i64() || value.is_u64();
