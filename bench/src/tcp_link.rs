@@ -1,5 +1,5 @@
-//! A link that can be made slow: a network namespace of its own, in which what comes from one port waits in a queue that
-//! is emptied no faster than the link's rate. Neither end of the connection sees that queue, as it is with a router's.
+//! A slow link: a network namespace of its own, in which what goes to one port waits in a queue that is emptied no faster
+//! than the link's rate. Neither end of the connection sees that queue, as it is with a router's.
 //! Needs root, `ip` and `tc`. The queue is a token bucket (`tbf`), which is in every kernel; `netem` is not, and with
 //! nothing but a rate it does the same.
 
@@ -9,11 +9,8 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
-/// As long as nobody wants it slow: rate and burst in tc's words. At this rate as much passes between two ticks of
-/// the kernel's clock.
-const FAST: [&str; 2] = ["1gbit", "1mb"];
-/// What a slow link passes at once.
-const SLOW_BURST: &str = "10kb";
+/// What the link passes at once, in tc's words.
+const BURST: &str = "10kb";
 /// Room of the queue, bytes: a thousand full packets, as netem has and many a router. At 2 Mbit/s it takes six seconds
 /// to pass, if somebody fills it.
 const QUEUE: &str = "1500000";
@@ -28,18 +25,19 @@ pub struct Link {
 }
 
 impl Link {
-    /// Makes it.
+    /// Makes it, with a rate in tc's words. So far nothing goes over it.
     ///
     /// # Errors
     /// [`Error::NotHere`] when the machine or the user cannot.
-    pub fn create() -> Result<Link, Error> {
+    pub fn create(rate: &str) -> Result<Link, Error> {
         let name = format!("camherd-bench-{}", std::process::id());
         tool("ip", &["netns", "add", &name])?;
         let link = Link { name };
         link.ip(&["link", "set", "lo", "mtu", MTU, "up"])?;
         link.ip(&["link", "add", DEVICE, "type", "ifb"])?;
         link.ip(&["link", "set", DEVICE, "mtu", MTU, "up"])?;
-        link.queue("add", FAST)?;
+        let queue = ["tbf", "rate", rate, "burst", BURST, "limit", QUEUE];
+        link.tc(&[&["qdisc", "add", "dev", DEVICE, "root"][..], &queue].concat())?;
         link.tc(&["qdisc", "add", "dev", "lo", "ingress"])?;
         Ok(link)
     }
@@ -52,29 +50,14 @@ impl Link {
             .doing(|| format!("enter {path}"))
     }
 
-    /// Lets what comes from `port` go over the link. It is redirected where it arrives: the sender's socket no longer
-    /// counts what waits there, as with a packet that has left its machine.
+    /// From now on, what goes to `port` goes over the link. It is redirected where it arrives: the sender's socket no
+    /// longer counts what waits there, as with a packet that has left its machine.
     pub fn route(&self, port: u16) -> Result<(), Error> {
         let port = port.to_string();
         let filter = ["filter", "add", "dev", "lo", "parent", "ffff:", "protocol", "ip", "u32"];
-        let matching = ["match", "ip", "sport", &port, "0xffff"];
+        let matching = ["match", "ip", "dport", &port, "0xffff"];
         let action = ["action", "mirred", "egress", "redirect", "dev", DEVICE];
         self.tc(&[&filter[..], &matching, &action].concat())
-    }
-
-    /// The link is good.
-    pub fn fast(&self) -> Result<(), Error> {
-        self.queue("change", FAST)
-    }
-
-    /// The link passes no more than `rate`, in tc's words.
-    pub fn slow(&self, rate: &str) -> Result<(), Error> {
-        self.queue("change", [rate, SLOW_BURST])
-    }
-
-    fn queue(&self, verb: &str, [rate, burst]: [&str; 2]) -> Result<(), Error> {
-        let qdisc = ["qdisc", verb, "dev", DEVICE, "root", "handle", "1:", "tbf"];
-        self.tc(&[&qdisc[..], &["rate", rate, "burst", burst, "limit", QUEUE]].concat())
     }
 
     fn ip(&self, args: &[&str]) -> Result<(), Error> {

@@ -62,6 +62,12 @@ impl SlowViewer {
         Ok(SlowViewer { stream, rate, stopping, thread })
     }
 
+    /// Its end of the connection.
+    pub fn port(&self) -> Result<u16, Error> {
+        let addr = self.stream.local_addr().doing(|| "find a viewer's port".into())?;
+        Ok(addr.port())
+    }
+
     /// From now on it reads so many bytes a second at most.
     pub fn limit(&self, bytes_per_second: u64) {
         self.rate.store(bytes_per_second, Ordering::Relaxed);

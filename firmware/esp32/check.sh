@@ -9,6 +9,7 @@ cd "$(dirname "$0")"
 here=$(pwd)
 out=${1:-$here/../build/esp32-check}
 mkdir -p "$out"
+[ $# -gt 0 ] || echo "*" >../build/.gitignore # what is built ignores itself
 out=$(cd "$out" && pwd)
 
 need() {

@@ -19,6 +19,7 @@ $python -c 'import kconfiglib' 2>/dev/null || python=/usr/bin/python3
 $python -c 'import kconfiglib' 2>/dev/null || { echo "kconfiglib is missing: install Debian's python3-kconfiglib" >&2; exit 1; }
 
 mkdir -p "$out"
+[ $# -gt 1 ] || echo "*" >../build/.gitignore # what is built ignores itself
 PROJECT=. $python ../stubs/kconfig.py ../stubs/Kconfig "$out/sdkconfig.h" CAMHERD_BUILD_CAMERA=y \
     sdkconfig.defaults sdkconfig.defaults.atoms3r-cam
 sources=$(sed -n 's/^set(sources \(.*\))$/\1/p' main/CMakeLists.txt)

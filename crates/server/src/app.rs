@@ -12,10 +12,12 @@ use crate::auth::{
     ensure_admin_token,
 };
 use crate::config::Config;
+use crate::net::announce::Notice;
 use crate::net::listener::{ListenError, bind};
 use crate::net::server;
 use crate::net::shutdown::Shutdown;
 use crate::outputs::viewer::Viewers;
+use crate::random::Random;
 use crate::sources::connected::Cameras;
 use crate::sources::device::Devices;
 use crate::sources::pull::{AddError, Pulls};
@@ -63,6 +65,7 @@ pub struct App {
     server: Arc<Server>,
     deriver: Arc<Deriver>,
     sign_in: Option<SignInLink>,
+    _notice: Option<Notice>,
 }
 
 /// Listeners and their addresses.
@@ -133,7 +136,12 @@ impl App {
             config,
             shutdown,
         };
-        Ok(App { http, tcp, tcp_servers, server: Arc::new(server), deriver, sign_in })
+        let announced = server
+            .config
+            .announce
+            .then(|| Notice::of(&http.addresses, Random::unpredictable().bits() as u16));
+        let _notice = announced.flatten();
+        Ok(App { http, tcp, tcp_servers, server: Arc::new(server), deriver, sign_in, _notice })
     }
 
     /// The addresses of HTTP that are really bound, in the order of the configuration.

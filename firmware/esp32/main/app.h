@@ -25,7 +25,7 @@
 #define STACK_DEVICE 6144
 #define STACK_CAMERA 6144
 #define STACK_UPLINK 6144
-#define STACK_WEBSOCKET 6144
+#define STACK_WEBSOCKET 8192 /* TLS handshakes happen on it */
 #define STACK_TCPCAM 5120
 #define STACK_UPDATE 8192
 #define STACK_CONSOLE 8192

@@ -217,7 +217,7 @@ void ota_begin(const ch_update *wanted)
         order = *wanted;
         if (xTaskCreate(run, "update", STACK_UPDATE, NULL, PRIORITY_UPDATE, NULL) != pdPASS) {
             atomic_store(&running, false);
-            why = "too little memory for an update; restart the device and try again";
+            why = "too little memory; restart the device and try again";
         }
     }
     if (why != NULL) {

@@ -126,7 +126,7 @@ static const char *advice_for(esp_err_t err)
     switch (err) {
     case ESP_ERR_NOT_FOUND:
     case ESP_ERR_CAMERA_NOT_DETECTED:
-        return "no sensor answers; check its cable and the board that was chosen";
+        return "no sensor answers; check its cable and the chosen board";
     case ESP_ERR_NOT_SUPPORTED:
     case ESP_ERR_CAMERA_NOT_SUPPORTED:
         return "this sensor is not supported";

@@ -29,6 +29,8 @@ static const char *TAG = "uplink";
 /* Pings are sent when the core says; the client must have an interval, so it is a day. */
 #define PING_INTERVAL_S 86400
 #define FRAMES_KEPT_MAX CH_FRAMES_MAX
+/* The client's task is there within a tick; this is for a chip that is very busy. */
+#define BEGIN_WAIT_MS 1000
 
 /* Guarded by `guard`, which nobody holds while waiting. */
 static struct {
@@ -47,6 +49,7 @@ static struct {
 static SemaphoreHandle_t guard;
 static TaskHandle_t task;
 static atomic_uint told_down;
+static atomic_bool begun; /* the task of `client` runs */
 
 /* The task's own. */
 static esp_websocket_client_handle_t client;
@@ -231,6 +234,7 @@ static void on_event(void *arg, esp_event_base_t base, int32_t id, void *event_d
     const esp_websocket_event_data_t *data = event_data;
     uint32_t attempt = (uint32_t)(uintptr_t)arg;
     char room[24];
+    atomic_store(&begun, true);
     switch (id) {
     case WEBSOCKET_EVENT_CONNECTED:
         tell(CH_EV_WS_UP, attempt);
@@ -290,11 +294,25 @@ static bool start_client(uint32_t attempt)
            app_check(esp_websocket_client_start(client), "starting the client", advice);
 }
 
+/*
+ * The client's task declares itself running as the first thing it does. Ending the client before that would be
+ * overruled, and then wait for as long as the connection lasts.
+ */
+static void wait_for_begin(void)
+{
+    for (int waited = 0; waited < BEGIN_WAIT_MS && !atomic_load(&begun); waited++) {
+        vTaskDelay(pdMS_TO_TICKS(1));
+    }
+}
+
 static void open_client(uint32_t attempt)
 {
     end_client();
     opened = attempt;
-    if (!start_client(attempt)) {
+    atomic_store(&begun, false);
+    if (start_client(attempt)) {
+        wait_for_begin();
+    } else {
         end_client();
         tell_down(attempt, "no-memory", false);
     }

@@ -13,6 +13,7 @@
 
 static atomic_uint current; /* attempt */
 static atomic_bool joining; /* wanted by the core: events of what it has left are old news */
+static atomic_bool leaving; /* asked for, and its event has not come yet */
 static atomic_bool scanning;
 static wifi_config_t noted; /* what to join, copied while the core's lock was held */
 static bool resting;
@@ -108,8 +109,9 @@ static void on_wifi(void *unused, esp_event_base_t base, int32_t id, void *data)
         scan_done(data);
     } else if (id == WIFI_EVENT_STA_DISCONNECTED) {
         const wifi_event_sta_disconnected_t *event = data;
-        /* One that we asked for ends the attempt before, not the one that may run by now. */
-        if (atomic_load(&joining) && event->reason != WIFI_REASON_ASSOC_LEAVE) {
+        /* What we asked for ends the attempt before, not the one that may run by now. */
+        bool asked = event->reason == WIFI_REASON_ASSOC_LEAVE && atomic_exchange(&leaving, false);
+        if (atomic_load(&joining) && !asked) {
             tell_down(reason_word(event->reason));
         }
     }
@@ -199,6 +201,7 @@ void wifi_carry_out(ch_action_kind kind, uint32_t attempt)
         scan();
     } else {
         atomic_store(&joining, false);
+        atomic_store(&leaving, true);
         app_check(esp_wifi_disconnect(), "leaving the network", ADVICE_RESTART);
     }
 }

@@ -116,6 +116,12 @@ static void live(esp_websocket_client_handle_t c)
 static void *run(void *client)
 {
     esp_websocket_client_handle_t c = client;
+    /* As the real one does: an end that was asked for before is forgotten. */
+    sleep_ms(chance(20));
+    pthread_mutex_lock(&c->mutex);
+    c->run = true;
+    pthread_mutex_unlock(&c->mutex);
+    tell_plain(c, WEBSOCKET_EVENT_BEGIN);
     live(c);
     tell_plain(c, WEBSOCKET_EVENT_FINISH);
     return NULL;
@@ -150,7 +156,6 @@ esp_err_t esp_websocket_register_events(esp_websocket_client_handle_t c, esp_web
 
 esp_err_t esp_websocket_client_start(esp_websocket_client_handle_t c)
 {
-    c->run = true;
     c->started = pthread_create(&c->thread, NULL, run, c) == 0;
     return c->started ? ESP_OK : ESP_FAIL;
 }

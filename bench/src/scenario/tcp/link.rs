@@ -16,7 +16,7 @@ const RATE: (&str, f64) = ("2mbit", 250_000.0);
 /// [`Error::NotHere`] without root or without `ip` and `tc`.
 pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     let pictures = Pictures::load(args)?;
-    let there = tcp_link::Link::create()?;
+    let there = tcp_link::Link::create(RATE.0)?;
     // A thread of its own, since nobody comes back from there. The rows are handed over afterwards.
     let measured = std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
@@ -40,12 +40,7 @@ fn measure(args: &Args, pictures: &Pictures, there: &tcp_link::Link, add: &mut A
         name: "link of 2 Mbit/s".into(),
         rate: RATE.1,
         small: false,
-        asks: false,
-        prepare: &|port| {
-            there.fast()?;
-            there.route(port)
-        },
-        slow: &|_| there.slow(RATE.0),
+        slow: &|viewer| there.route(viewer.port()?),
     };
     trial::run(args, pictures, &link, add)
 }

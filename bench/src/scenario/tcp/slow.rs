@@ -17,8 +17,6 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
             name: format!("reads {name}"),
             rate,
             small: true,
-            asks: true,
-            prepare: &|_| Ok(()),
             slow: &|viewer| {
                 viewer.limit(rate as u64);
                 Ok(())

@@ -42,11 +42,7 @@ pub struct Link<'a> {
     pub rate: f64,
     /// Whether the viewer's socket has little room.
     pub small: bool,
-    /// Whether the server can be asked meanwhile without burdening the link.
-    pub asks: bool,
-    /// Told the server's port before anybody watches: then the link is good.
-    pub prepare: &'a dyn Fn(u16) -> Result<(), Error>,
-    /// Makes it slow.
+    /// Makes it slow for that viewer; until then it is good.
     pub slow: &'a dyn Fn(&SlowViewer) -> Result<(), Error>,
 }
 
@@ -95,12 +91,10 @@ fn camherd(
     low: bool,
 ) -> Result<(Verdict, Option<f64>), Error> {
     let server = Server::start(&args.camherd)?;
-    (link.prepare)(server.addr().port())?;
     let high = push(&server, Quality::High, FPS, &pictures.high)?;
     let low = low.then(|| push(&server, Quality::Low, FPS, &pictures.low)).transpose()?;
     std::thread::sleep(RUN_IN);
-    let turned = || -> Result<bool, Error> { Ok(link.asks && is_turned(server.addr())?) };
-    let watched = watch(args, server.addr(), &path(), link, turned)?;
+    let watched = watch(args, server.addr(), &path(), link, || is_turned(server.addr()))?;
     let sent = high.stop()?;
     low.map(|low| low.stop()).transpose()?;
     let shown = identify(&watched.seen, &sent)?;
@@ -109,7 +103,6 @@ fn camherd(
 
 fn peer(args: &Args, link: &Link<'_>) -> Result<Verdict, Error> {
     let peer = EpollWriter::start(&directory(&args.cache, VGA), FPS)?;
-    (link.prepare)(peer.addr().port())?;
     let watched = watch(args, peer.addr(), "/", link, || Ok(false))?;
     Ok(judge(&identify(&watched.seen, &[])?, watched.slow, watched.end))
 }
@@ -163,10 +156,8 @@ fn rows(
 ) {
     let after = verdict.lowered.map_or(f64::INFINITY, |lowered| lowered.after);
     add(format!("{what}: lower quality seen after"), "s", after, None, Target::limit(MOST_UNTIL_LOW));
-    if link.asks {
-        let turned = turned.unwrap_or(f64::INFINITY);
-        add("  the server turns to it after".into(), "s", turned, None, Target::NONE);
-    }
+    let turned = turned.unwrap_or(f64::INFINITY);
+    add("  the server turns to it after".into(), "s", turned, None, Target::NONE);
     let oldest = (PEER, peer.oldest);
     add(
         "  oldest picture over the slow link".into(),

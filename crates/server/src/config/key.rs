@@ -90,6 +90,17 @@ pub static KEYS: &[Key<Config>] = &[
         },
     },
     Key {
+        path: "announce",
+        default: "true",
+        list: false,
+        expected: "`true` or `false`",
+        doc: "Whether devices that were told no host find this server by themselves, by multicast DNS (`_camherd._tcp`). Only where `http.listen` is not only loopback.",
+        set: |config, input| {
+            config.announce = input.parse(value::truth)?;
+            Ok(())
+        },
+    },
+    Key {
         path: "default_stream",
         default: "",
         list: false,

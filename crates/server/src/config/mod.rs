@@ -70,6 +70,8 @@ pub struct Config {
     pub auth: AuthMode,
     /// Which cameras may push without a token.
     pub ingest: Ingest,
+    /// Whether devices of the network find the server by themselves.
+    pub announce: bool,
     /// The stream of addresses that name none; `None` leaves the choice to the server.
     pub default_stream: Option<StreamName>,
     /// The SQLite file for what the server must remember. Relative only to the working directory.
@@ -242,6 +244,7 @@ impl Default for Config {
             },
             auth: AuthMode::Token,
             ingest: Ingest::Loopback,
+            announce: true,
             default_stream: None,
             state: PathBuf::from("camherd.db"),
             h264: H264 { bitrate: Bitrate::Automatic, idr_period: Duration::from_secs(2) },

@@ -57,6 +57,7 @@ fn every_key_sets_something() {
         ("http.max_connections", "7"),
         ("auth", "always"),
         ("ingest", "open"),
+        ("announce", "false"),
         ("default_stream", "door"),
         ("state", "x.db"),
         ("h264.bitrate", "2M"),

@@ -3,6 +3,7 @@
 //! What is not here: what a connection is for (`sources`, `outputs`, `api`) and who may have one (`auth`).
 
 pub mod accept;
+pub mod announce;
 pub mod backoff;
 pub mod dial;
 pub mod link;
