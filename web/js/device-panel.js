@@ -115,6 +115,8 @@ export class DevicePanel {
     };
     input.addEventListener('input', say);
     const show = (value) => {
+      // Nothing is painted anew at each poll beside a playing picture.
+      if (input.value === String(value) && output.textContent) return;
       input.value = value;
       say();
     };
