@@ -22,7 +22,7 @@ export function isRemovable(stream) {
  * @param {Node[]} body what stands above the buttons
  * @param {{label: string, danger?: boolean, act: () => Promise<void>}} action what the button does; its error is shown
  */
-function openDialog(title, body, { label, danger = false, act }) {
+export function openDialog(title, body, { label, danger = false, act }) {
   const trouble = h('p', { class: 'trouble', role: 'alert', hidden: true });
   const submit = h('button', { class: `button primary${danger ? ' danger' : ''}`, text: label });
   const cancel = h('button', { type: 'button', class: 'button', text: 'Cancel', onclick: () => dialog.close() });
@@ -47,7 +47,8 @@ function openDialog(title, body, { label, danger = false, act }) {
   dialog.showModal();
 }
 
-function field(id, label, hint, attributes) {
+/** A labelled input that is needed, with a hint. @returns {{input: HTMLInputElement, node: HTMLElement}} */
+export function field(id, label, hint, attributes) {
   const input = h('input', { id, required: true, autocomplete: 'off', spellcheck: 'false', 'aria-describedby': `${id}-hint`, ...attributes });
   const node = h('div', { class: 'field' }, h('label', { for: id, text: label }), input, h('p', { id: `${id}-hint`, class: 'quiet', text: hint }));
   return { input, node };

@@ -10,7 +10,7 @@ const TIMEOUT_MS = 6000;
 /**
  * @typedef {object} View
  * @property {object|null} status the last answer of /status, null before the first; its `streams` have in addition
- *   `source`, `configured` and `on_demand` of /api/streams
+ *   `source`, `configured`, `on_demand` and `device` of /api/streams
  * @property {number|null} lostAt `Date.now()` of the first failure in a row, null while the server answers
  * @property {boolean} signedOut the server asks for a sign-in
  */
@@ -66,8 +66,8 @@ async function askFor(path) {
 function merge(status, { streams }) {
   const known = new Map(streams.filter((stream) => stream.shares === null).map((stream) => [stream.name, stream]));
   const withSource = (stream) => {
-    const { source = null, configured = true, on_demand: onDemand = false } = known.get(stream.name) ?? {};
-    return { ...stream, source, configured, on_demand: onDemand };
+    const { source = null, configured = true, on_demand: onDemand = false, device = null } = known.get(stream.name) ?? {};
+    return { ...stream, source, configured, on_demand: onDemand, device };
   };
   return { ...status, streams: (status.streams ?? []).map(withSource) };
 }

@@ -3,6 +3,7 @@
 import { badgeOf } from '/static/camherd/view.js';
 import { formatAge, formatBitrate, formatFps } from '/static/camherd/stats.js';
 import { isRemovable, removeButton } from './cameras.js';
+import { DevicePanel } from './device-panel.js';
 import { copyButton, h, pageFor, setText, streamUrl } from './dom.js';
 
 /** What can be opened elsewhere: label, what it is good for, address. */
@@ -61,6 +62,7 @@ export class WatchView {
     this.player = h('camherd-player', { stream: name, controls: true });
     this.player.addEventListener('stats', (event) => this.#stats(event.detail));
     this.player.addEventListener('state', (event) => this.#stats(event.detail));
+    this.device = new DevicePanel(name);
     this.node = h('section', { class: 'watch', 'aria-labelledby': 'stream-title' });
     this.node.append(
       this.#head(),
@@ -70,6 +72,7 @@ export class WatchView {
         h('div', { class: 'picture' }, this.player),
         this.#numbersPanel(),
         this.#cameraPanel(),
+        this.device.node,
         this.#outputsPanel(),
       ),
     );
@@ -182,6 +185,7 @@ export class WatchView {
   /** @param {object|undefined} stream this stream's entry of /status @param {object[]} streams all entries */
   update(stream, streams) {
     this.#updateSwitcher(streams);
+    this.device.update(stream?.device);
     this.camera.hidden = !stream;
     this.removal.hidden = !isRemovable(stream);
     setText(this.cameraTrouble, stream ? troubles(stream) : 'The server does not know this stream.');

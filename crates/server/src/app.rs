@@ -19,6 +19,7 @@ use crate::net::shutdown::Shutdown;
 use crate::outputs::viewer::Viewers;
 use crate::random::Random;
 use crate::sources::connected::Cameras;
+use crate::sources::device::Devices;
 use crate::sources::pull::{AddError, Pulls};
 use crate::sources::refusals::Refusals;
 use crate::sources::telemetry::Telemetry;
@@ -128,6 +129,7 @@ impl App {
             admission: Mutex::default(),
             refusals,
             telemetry: Telemetry::default(),
+            devices: Devices::default(),
             pulls,
             catalogue,
             hub,

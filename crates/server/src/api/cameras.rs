@@ -7,6 +7,7 @@ use super::extract::{Path, Query};
 use super::state::Server;
 use crate::auth::{Decision, Moment};
 use crate::net::websocket::{Handshake, close};
+use crate::sources::device::Session;
 use crate::sources::{naming, websocket};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
@@ -115,7 +116,8 @@ fn publish(
         let Ok(socket) = socket.await else { return };
         tracing::info!(stream = %publisher.stream().name(), %peer, "camera connected");
         let stall = server.config.stall_timeout;
-        websocket::run(socket, publisher, &server.telemetry, stall, server.shutdown.clone()).await;
+        let device = Session::new(&server.devices, &server.telemetry, publisher.stream().clone());
+        websocket::run(socket, publisher, device, stall, server.shutdown.clone()).await;
     });
     response
 }

@@ -3,7 +3,7 @@
 
 use super::error::ApiError;
 use super::extract::Path;
-use super::{frames, status, streams};
+use super::{device, frames, status, streams};
 use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -35,6 +35,7 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
         streams::stats,
         streams::delete,
         streams::force_delete,
+        device::command,
         frames::frame,
         frames::bus,
         status::health,

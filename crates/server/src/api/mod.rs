@@ -3,6 +3,7 @@
 pub mod access;
 pub mod cameras;
 pub mod cors;
+pub mod device;
 pub mod docs;
 pub mod error;
 pub mod extract;

@@ -4,7 +4,7 @@ use super::error::ApiError;
 use super::extract::{MAX_FORM, MAX_JSON, Query};
 use super::state::Server;
 use super::watch::{ViewerQuery, default_file};
-use super::{access, cameras, cors, docs, frames, pages, status, streams, watch};
+use super::{access, cameras, cors, device, docs, frames, pages, status, streams, watch};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -41,12 +41,14 @@ type Route = (&'static [&'static str], &'static str, MethodRouter<Arc<Server>>);
 /// The API, as a table, so that a test can compare it with its description.
 fn api() -> Vec<Route> {
     let create = post(streams::create).layer(DefaultBodyLimit::max(MAX_JSON));
+    let device = post(device::command).layer(DefaultBodyLimit::max(MAX_JSON));
     let start = post(streams::start_with_url).layer(DefaultBodyLimit::max(MAX_JSON));
     vec![
         (&["GET", "POST"], "/api/streams", create.get(streams::list)),
         (&["POST"], "/api/streams/start-with-url", start),
         (&["GET", "DELETE"], "/api/streams/{id}", get(streams::one).delete(streams::delete)),
         (&["GET"], "/api/streams/{id}/stats", get(streams::stats)),
+        (&["POST"], "/api/streams/{id}/device", device),
         (&["DELETE"], "/api/streams/{id}/force", delete(streams::force_delete)),
         (&["GET"], "/api/streams/{id}/frame", get(frames::frame)),
         (&["GET"], "/api/streams/{id}/bus", get(frames::bus)),

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::net::shutdown::Shutdown;
 use crate::outputs::viewer::Viewers;
 use crate::sources::connected::Cameras;
+use crate::sources::device::Devices;
 use crate::sources::pull::Pulls;
 use crate::sources::refusals::Refusals;
 use crate::sources::telemetry::Telemetry;
@@ -42,8 +43,10 @@ pub struct Server {
     pub admission: Mutex<()>,
     /// Cameras that were turned away.
     pub refusals: Arc<Refusals>,
-    /// What devices say about themselves.
+    /// What cameras report of themselves.
     pub telemetry: Telemetry,
+    /// Cameras that speak the device channel.
+    pub devices: Devices,
     /// The word to stop.
     pub shutdown: Shutdown,
 }

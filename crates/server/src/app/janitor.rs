@@ -55,6 +55,7 @@ fn forget_streams(server: &Server, silent: &mut HashMap<StreamName, Instant>) {
         if server.hub.forget(&name) {
             tracing::info!(stream = %name, "forgotten after {longest:?} without a picture");
             server.telemetry.forget(&name);
+            server.devices.forget(&name);
         }
     }
 }

@@ -1,17 +1,18 @@
-//! Cameras over WebSocket: every binary message is one JPEG, every text message a device's report.
+//! Cameras over WebSocket: every binary message is one JPEG, every text message one of the device channel or a
+//! report.
 //!
 //! The HTTP side (who may, under which name) is decided before; here a camera has its stream.
 
 use crate::net::shutdown::Shutdown;
 use crate::net::websocket::{Socket, SocketError, close};
+use crate::sources::device::Session;
 use crate::sources::jpeg_units::JpegUnits;
-use crate::sources::telemetry::Telemetry;
 use bytes::Bytes;
 use camherd_hub::{Publisher, Superseded};
 use camherd_media::codec::jpeg;
 use camherd_media::wire::websocket::{Item, Opcode};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// A camera that sends only rubbish is logged at its first message and then each so many.
 const LOG_EACH_DROPS: u64 = 100;
@@ -31,12 +32,14 @@ enum End {
 pub async fn run(
     mut socket: Socket,
     mut publisher: Publisher,
-    telemetry: &Telemetry,
+    mut device: Session<'_>,
     stall_timeout: Duration,
     shutdown: Shutdown,
 ) {
     let mut ingest = Ingest::default();
-    let end = converse(&mut socket, &mut publisher, &mut ingest, telemetry, stall_timeout, &shutdown).await;
+    let end = converse(&mut socket, &mut publisher, &mut ingest, &mut device, stall_timeout, &shutdown).await;
+    // What it is told from here on would not be sent.
+    drop(device);
     let stream = publisher.stream().name().clone();
     match end {
         End::Left(reason) => {
@@ -55,12 +58,11 @@ async fn converse(
     socket: &mut Socket,
     publisher: &mut Publisher,
     ingest: &mut Ingest,
-    telemetry: &Telemetry,
+    device: &mut Session<'_>,
     stall_timeout: Duration,
     shutdown: &Shutdown,
 ) -> End {
-    let mut stall = std::pin::pin!(tokio::time::sleep(stall_timeout));
-    let mut waiting_since = Instant::now();
+    let mut watchdog = Watchdog::new(stall_timeout);
     loop {
         let item = tokio::select! {
             item = socket.recv() => item,
@@ -69,50 +71,97 @@ async fn converse(
                 let reason = "the server is shutting down".to_owned();
                 return End::Close(close::GOING_AWAY, reason.clone(), reason);
             }
-            () = &mut stall => {
-                let silent = waiting_since.elapsed();
-                publisher.stalled(&format!("no frame for {} s", silent.as_secs()));
-                tracing::warn!(stream = %publisher.stream().name(), "no frame for {silent:.0?}");
-                // The next word on it comes from the next frame.
-                stall.as_mut().reset(Instant::now() + NEVER);
+            text = device.next() => {
+                if let Err(error) = socket.send_text(text).await {
+                    return broken(error);
+                }
+                watchdog.rest(device.is_resting());
+                continue;
+            }
+            () = sleep_until(watchdog.due) => {
+                watchdog.bark(publisher, device);
                 continue;
             }
         };
         match item {
             Ok(Item::Binary(message)) => match ingest.frame(publisher, &message) {
-                Ok(true) => {
-                    waiting_since = Instant::now();
-                    stall.as_mut().reset(waiting_since + stall_timeout);
-                }
+                Ok(true) => watchdog.restart(),
                 Ok(false) => {}
                 Err(superseded) => return superseded_by(superseded),
             },
             Ok(Item::Oversize { bytes }) => ingest.oversize(publisher, bytes),
-            Ok(Item::Text(text)) => telemetry.note(publisher.stream().name(), &text),
+            Ok(Item::Text(text)) => device.text(&text),
             Ok(Item::Ping(payload)) => {
                 if let Err(error) = socket.send(Opcode::Pong, &payload).await {
-                    return End::Left(format!("the camera's connection broke: {error}"));
+                    return broken(error);
                 }
             }
             Ok(Item::Pong) => {}
-            Ok(Item::Close { code, reason }) => {
-                let shown = match reason.is_empty() {
-                    true => "the camera disconnected".to_owned(),
-                    false => format!("the camera disconnected: {}", reason.escape_default()),
-                };
-                let code = if (1000..5000).contains(&code) && code != 1005 { code } else { close::NORMAL };
-                return End::Close(code, String::new(), shown);
-            }
-            Err(SocketError::Eof) => return End::Left("the camera disconnected".to_owned()),
-            Err(SocketError::Protocol(error)) => {
-                return End::Close(
-                    close::PROTOCOL,
-                    error.to_string(),
-                    format!("the camera's connection broke: {error}"),
-                );
-            }
-            Err(error) => return End::Left(format!("the camera's connection broke: {error}")),
+            Ok(Item::Close { code, reason }) => return closed(code, &reason),
+            Err(error) => return broken(error),
         }
+    }
+}
+
+/// What the camera's goodbye leads to.
+fn closed(code: u16, reason: &str) -> End {
+    let shown = match reason.is_empty() {
+        true => "the camera disconnected".to_owned(),
+        false => format!("the camera disconnected: {}", reason.escape_default()),
+    };
+    let code = if (1000..5000).contains(&code) && code != 1005 { code } else { close::NORMAL };
+    End::Close(code, String::new(), shown)
+}
+
+fn broken(error: SocketError) -> End {
+    let shown = format!("the camera's connection broke: {error}");
+    match error {
+        SocketError::Eof => End::Left("the camera disconnected".to_owned()),
+        SocketError::Protocol(error) => End::Close(close::PROTOCOL, error.to_string(), shown),
+        _ => End::Left(shown),
+    }
+}
+
+/// Notices that a camera is silent although pictures are wanted of it.
+struct Watchdog {
+    timeout: Duration,
+    since: Instant,
+    due: Instant,
+    resting: bool,
+}
+
+impl Watchdog {
+    fn new(timeout: Duration) -> Watchdog {
+        let now = Instant::now();
+        Watchdog { timeout, since: now, due: now + timeout, resting: false }
+    }
+
+    /// A picture has come, or its time begins anew.
+    fn restart(&mut self) {
+        self.since = Instant::now();
+        self.due = self.since + self.timeout;
+    }
+
+    /// Whether nobody wants a picture. The silence of a camera counts from the moment at which it was woken.
+    fn rest(&mut self, resting: bool) {
+        if resting != self.resting {
+            self.resting = resting;
+            self.restart();
+        }
+    }
+
+    /// The time is over.
+    fn bark(&mut self, publisher: &mut Publisher, device: &Session<'_>) {
+        // The next word on it comes from the next frame, or when the camera is woken.
+        self.due = Instant::now() + NEVER;
+        if self.resting {
+            // Nobody misses a picture, and the connection itself is watched over by its pings.
+            return;
+        }
+        let silent = self.since.elapsed();
+        let reason = device.silence().unwrap_or_else(|| format!("no frame for {} s", silent.as_secs()));
+        tracing::warn!(stream = %publisher.stream().name(), "{reason}");
+        publisher.stalled(&reason);
     }
 }
 

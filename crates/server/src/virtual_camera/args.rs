@@ -41,6 +41,9 @@ pub struct Args {
     /// Shortest and longest delay before a reconnect; one time is a fixed delay (the device's is 5s).
     #[arg(long, default_value = "1s..5s", value_name = "MIN..MAX", value_parser = parse_reconnect)]
     reconnect: Reconnect,
+    /// Send pictures and nothing else, as many whether anybody watches or not: no device channel.
+    #[arg(long)]
+    plain: bool,
 }
 
 impl Args {
@@ -62,6 +65,7 @@ impl Args {
             frames: self.frames,
             duration: self.duration,
             reconnect: self.reconnect,
+            plain: self.plain,
         };
         options.check().map(|()| options)
     }
@@ -118,7 +122,7 @@ mod tests {
     #[test]
     fn all_given() {
         let line = "ws://10.0.0.2:8080/ws/camera/door --size 1280x720 --fps 12.5 --jitter 0.3 --quality 60 \
-                    --detail 5 --frames 100 --duration 90s --reconnect 5s";
+                    --detail 5 --frames 100 --duration 90s --reconnect 5s --plain";
         let five = Duration::from_secs(5);
         let expected = Options {
             url: "ws://10.0.0.2:8080/ws/camera/door".to_owned(),
@@ -132,6 +136,7 @@ mod tests {
             frames: Some(100),
             duration: Some(Duration::from_secs(90)),
             reconnect: Reconnect { min: five, max: five },
+            plain: true,
         };
         assert_eq!(options(line), Ok(expected.clone()));
         assert_eq!(options(&format!("{line} --name x")), Ok(Options { name: "x".to_owned(), ..expected }));

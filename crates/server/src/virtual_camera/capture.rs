@@ -1,6 +1,7 @@
 //! The camera's sensor side: a thread that takes frames on schedule, and the small queue to the network side.
 
 use super::Error;
+use super::generator::Look;
 use super::pace::Pace;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -29,36 +30,47 @@ pub(super) struct Capture {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Told to the thread: `open` or `stopped` has changed.
+    /// Told to the thread: `open`, `stopped`, the rate or the look has changed.
     changed: Condvar,
     /// Told to the network side: there is a frame or a failure.
     ready: Notify,
 }
 
-#[derive(Default)]
 struct State {
     frames: VecDeque<Bytes>,
     open: bool,
     stopped: bool,
+    /// Frames per second; 0 for none.
+    rate: f64,
+    look: Look,
     failure: Option<Error>,
     counts: Counts,
 }
 
 impl Capture {
-    /// Starts the thread. `make` runs on it and returns what takes a frame at a given time in unix milliseconds, so
-    /// neither drawing nor its preparation holds the runtime.
-    pub(super) fn start<M, F>(pace: Pace, make: M) -> Result<Capture, Error>
+    /// Starts the thread. `make` runs on it and returns what takes a frame of a look at a given time in unix
+    /// milliseconds, so neither drawing nor its preparation holds the runtime.
+    pub(super) fn start<M, F>(pace: Pace, look: Look, make: M) -> Result<Capture, Error>
     where
-        M: FnOnce() -> Result<F, Error> + Send + 'static,
-        F: FnMut(u64) -> Result<Bytes, Error>,
+        M: FnOnce(&Look) -> Result<F, Error> + Send + 'static,
+        F: FnMut(&Look, u64) -> Result<Bytes, Error>,
     {
-        let shared = Arc::new(Shared::default());
+        let state = State {
+            frames: VecDeque::new(),
+            open: false,
+            stopped: false,
+            rate: pace.fps(),
+            look: look.clone(),
+            failure: None,
+            counts: Counts::default(),
+        };
+        let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), ready: Notify::new() };
+        let shared = Arc::new(shared);
         let on_thread = Arc::clone(&shared);
         let work = move || {
-            if let Err(failure) = make().and_then(|take| on_thread.take_frames(pace, take)) {
+            if let Err(failure) = make(&look).and_then(|take| on_thread.take_frames(pace, take)) {
                 on_thread.lock().failure = Some(failure);
                 on_thread.ready.notify_one();
             }
@@ -66,6 +78,17 @@ impl Capture {
         let thread =
             std::thread::Builder::new().name("camera".to_owned()).spawn(work).map_err(Error::Thread)?;
         Ok(Capture { shared, thread: Some(thread) })
+    }
+
+    /// How many frames a second are taken from now on; 0 for none.
+    pub(super) fn set_rate(&self, rate: f64) {
+        self.shared.lock().rate = rate;
+        self.shared.changed.notify_all();
+    }
+
+    /// Changes the look of the frames from the next one on.
+    pub(super) fn set_look(&self, change: impl FnOnce(&mut Look)) {
+        change(&mut self.shared.lock().look);
     }
 
     /// Begins to take frames.
@@ -127,6 +150,13 @@ impl Drop for Capture {
     }
 }
 
+impl State {
+    /// Whether no frame is to be taken before something changes.
+    fn rests(&self) -> bool {
+        (!self.open || self.rate <= 0.0) && !self.stopped
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // The state is whole after every statement, so a panic elsewhere leaves it usable.
@@ -135,12 +165,12 @@ impl Shared {
 
     fn take_frames<F>(&self, mut pace: Pace, mut take: F) -> Result<(), Error>
     where
-        F: FnMut(u64) -> Result<Bytes, Error>,
+        F: FnMut(&Look, u64) -> Result<Bytes, Error>,
     {
         loop {
             let mut state = self.lock();
-            if !state.open && !state.stopped {
-                while !state.open && !state.stopped {
+            if state.rests() {
+                while state.rests() {
                     state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
                 pace.restart(Instant::now());
@@ -148,25 +178,26 @@ impl Shared {
             if state.stopped {
                 return Ok(());
             }
+            pace.set_fps(state.rate, Instant::now());
+            let rate = state.rate;
             let (due, missed) = pace.next(Instant::now());
             state.counts.missed += missed;
-            if !self.wait_until(due, state) {
-                continue;
-            }
-            let frame = take(unix_ms())?;
+            let Some(look) = self.wait_until(due, rate, state) else { continue };
+            let frame = take(&look, unix_ms())?;
             self.push(frame);
         }
     }
 
-    /// Waits for the time; `false` when the camera was closed or stopped first.
-    fn wait_until(&self, due: Instant, mut state: MutexGuard<'_, State>) -> bool {
+    /// Waits for the time, and gives the look of the frame; `None` when the camera was closed or stopped first, or its
+    /// rate was changed.
+    fn wait_until(&self, due: Instant, rate: f64, mut state: MutexGuard<'_, State>) -> Option<Look> {
         loop {
-            if !state.open || state.stopped {
-                return false;
+            if !state.open || state.stopped || state.rate != rate {
+                return None;
             }
             let left = due.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return true;
+                return Some(state.look.clone());
             }
             (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         }
@@ -206,18 +237,22 @@ mod tests {
         Pace::new(fps, 0.0, Random::new(1), Instant::now())
     }
 
+    fn look() -> Look {
+        super::super::Options::default().look()
+    }
+
     /// A camera whose frames are numbered, and that tells each one it takes.
     fn numbered(fps: f64) -> (Capture, mpsc::Receiver<u8>) {
         let (told, taken) = mpsc::channel();
-        let make = move || {
+        let make = move |_: &Look| {
             let mut number = 0u8;
-            Ok(move |_| {
+            Ok(move |_: &Look, _| {
                 number = number.wrapping_add(1);
                 let _ = told.send(number);
                 Ok(Bytes::copy_from_slice(&[number]))
             })
         };
-        (Capture::start(pace(fps), make).expect("thread"), taken)
+        (Capture::start(pace(fps), look(), make).expect("thread"), taken)
     }
 
     #[test]
@@ -251,9 +286,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn another_rate_counts_at_once_and_none_is_a_pause() {
+        let (capture, taken) = numbered(0.001);
+        capture.open();
+        taken.recv().expect("the first frame is due at once");
+        capture.set_rate(500.0);
+        for _ in 0..5 {
+            taken.recv().expect("frame");
+        }
+        capture.set_rate(0.0);
+        while taken.try_recv().is_ok() {}
+        let more = std::iter::from_fn(|| taken.recv_timeout(Duration::from_millis(50)).ok()).count();
+        assert!(more <= 1, "{more} frames were taken in a pause");
+        capture.set_rate(500.0);
+        assert!(taken.recv().is_ok());
+        capture.finish().await;
+    }
+
+    #[tokio::test]
     async fn a_failure_reaches_the_reader() {
-        let make = || Ok(|_| Err(Error::Quality(0)));
-        let capture = Capture::start(pace(100.0), make).expect("thread");
+        let make = |_: &Look| Ok(|_: &Look, _| Err(Error::Quality(0)));
+        let capture = Capture::start(pace(100.0), look(), make).expect("thread");
         capture.open();
         assert!(matches!(capture.next().await, Err(Error::Quality(0))));
     }

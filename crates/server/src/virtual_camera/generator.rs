@@ -5,7 +5,7 @@ use super::code::Code;
 use super::picture::Painter;
 use bytes::Bytes;
 use camherd_codec::jpeg;
-use camherd_codec::picture::Picture;
+use camherd_codec::picture::{Picture, PlaneMut};
 
 /// What the pictures look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub struct Look {
     pub detail: u8,
     /// The name that the picture shows.
     pub name: String,
+    /// Left and right changed.
+    pub mirrored: bool,
+    /// Upside down.
+    pub flipped: bool,
 }
 
 /// Detail at which a VGA picture of quality 80 is a JPEG of about 25 KB and a 720p one of about 60 KB.
@@ -32,6 +36,7 @@ pub struct Generator {
     picture: Picture,
     encoder: jpeg::Encoder,
     sequence: u32,
+    look: Look,
 }
 
 impl Generator {
@@ -40,11 +45,26 @@ impl Generator {
     /// # Errors
     /// A value of `look` outside its range, or the codec library fails to start.
     pub fn new(look: &Look) -> Result<Generator, Error> {
+        Generator::from(look, 0)
+    }
+
+    /// Goes on with another look; numbers go on as well.
+    ///
+    /// # Errors
+    /// As [`Generator::new`]; the old look stays.
+    pub fn set_look(&mut self, look: &Look) -> Result<(), Error> {
+        if *look != self.look {
+            *self = Generator::from(look, self.sequence)?;
+        }
+        Ok(())
+    }
+
+    fn from(look: &Look, sequence: u32) -> Result<Generator, Error> {
         look.check()?;
         let painter = Painter::new(look.width, look.height, &look.name, look.detail)?;
         let picture = Picture::new(look.width, look.height)?;
         let encoder = jpeg::Encoder::new(look.quality)?;
-        Ok(Generator { painter, picture, encoder, sequence: 0 })
+        Ok(Generator { painter, picture, encoder, sequence, look: look.clone() })
     }
 
     /// The next frame as a JPEG, taken at `now_unix_ms` (milliseconds since 1970-01-01 UTC).
@@ -55,7 +75,27 @@ impl Generator {
         let code = Code { sequence: self.sequence, captured_ms: now_unix_ms };
         self.sequence = self.sequence.wrapping_add(1);
         self.painter.draw(code, self.picture.planes_mut());
+        if self.look.mirrored || self.look.flipped {
+            for plane in self.picture.planes_mut() {
+                turn(plane, self.look.mirrored, self.look.flipped);
+            }
+        }
         Ok(self.encoder.encode(&self.picture)?)
+    }
+}
+
+/// Changes left and right, or top and bottom.
+fn turn(mut plane: PlaneMut<'_>, mirrored: bool, flipped: bool) {
+    if mirrored {
+        plane.rows_mut().for_each(<[u8]>::reverse);
+    }
+    if flipped {
+        let mut rows: Vec<&mut [u8]> = plane.rows_mut().collect();
+        let half = rows.len() / 2;
+        let (top, bottom) = rows.split_at_mut(half);
+        for (above, below) in top.iter_mut().zip(bottom.iter_mut().rev()) {
+            above.swap_with_slice(below);
+        }
     }
 }
 
@@ -91,7 +131,8 @@ pub(super) mod tests {
     }
 
     pub(in super::super) fn look(width: u32, height: u32, quality: u8) -> Look {
-        Look { width, height, quality, detail: DEFAULT_DETAIL, name: "test".to_owned() }
+        let (detail, name) = (DEFAULT_DETAIL, "test".to_owned());
+        Look { width, height, quality, detail, name, mirrored: false, flipped: false }
     }
 
     #[test]
@@ -118,6 +159,30 @@ pub(super) mod tests {
                 assert!((smallest..largest).contains(&size), "{width}x{height}: {size} bytes");
             }
         }
+    }
+
+    #[test]
+    fn another_look_goes_on_with_the_numbers() {
+        let mut generator = Generator::new(&look(320, 240, 80)).expect("generator");
+        generator.next(1).expect("JPEG");
+        generator.set_look(&look(160, 120, 80)).expect("look");
+        let code = read_jpeg(&generator.next(2).expect("JPEG"));
+        assert_eq!(code.map(|code| code.sequence), Ok(1));
+        assert!(generator.set_look(&look(100, 120, 80)).is_err());
+        let code = read_jpeg(&generator.next(3).expect("JPEG"));
+        assert_eq!(code.map(|code| code.sequence), Ok(2), "the old look stays");
+    }
+
+    #[test]
+    fn a_turned_picture_has_its_corners_elsewhere() {
+        let corners = |mirrored, flipped| {
+            let mut data: Vec<u8> = (0..12).collect();
+            turn(PlaneMut { data: &mut data, stride: 4, width: 3, height: 3 }, mirrored, flipped);
+            [data[0], data[2], data[8], data[10]]
+        };
+        assert_eq!(corners(true, false), [2, 0, 10, 8]);
+        assert_eq!(corners(false, true), [8, 10, 0, 2]);
+        assert_eq!(corners(true, true), [10, 8, 2, 0]);
     }
 
     #[test]

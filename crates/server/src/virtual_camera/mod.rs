@@ -1,7 +1,8 @@
 //! A virtual ESP32 camera: an animated test picture, sent over WebSocket the way the device sends its JPEGs.
 //!
 //! - [`picture`] draws, [`code`] writes and reads the machine-readable strip, [`Generator`] makes JPEGs of it.
-//! - `capture` is the sensor side, a thread with a schedule; `wire` is the network side; [`run`] joins the two.
+//! - `capture` is the sensor side, a thread with a schedule; `wire` is the network side, `channel` what is said on it
+//!   besides pictures; [`run`] joins them.
 //!
 //! What is not here: the server. The camera knows nothing of it but the URL.
 
@@ -9,6 +10,7 @@ mod args;
 mod backdrop;
 mod canvas;
 mod capture;
+mod channel;
 pub mod code;
 mod font;
 mod generator;
@@ -27,11 +29,12 @@ use crate::client::ws::Target;
 use crate::net::backoff::Backoff;
 use crate::random::Random;
 use capture::Capture;
+use channel::Channel;
 use pace::Pace;
 use std::fmt;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
-use wire::{Connection, End, Sent};
+use wire::{Connection, End, Sent, Work};
 
 /// Slowest camera: one frame in ten seconds, longer than which servers call a camera silent.
 const MIN_FPS: f64 = 0.1;
@@ -63,6 +66,8 @@ pub struct Options {
     pub duration: Option<Duration>,
     /// How long to wait before a reconnect.
     pub reconnect: Reconnect,
+    /// Nothing but pictures, as many whether anybody watches or not: no device channel.
+    pub plain: bool,
 }
 
 impl Default for Options {
@@ -80,6 +85,7 @@ impl Default for Options {
             frames: None,
             duration: None,
             reconnect: Reconnect::default(),
+            plain: false,
         }
     }
 }
@@ -180,6 +186,8 @@ impl Options {
             quality: self.quality,
             detail: self.detail,
             name: self.name.clone(),
+            mirrored: false,
+            flipped: false,
         }
     }
 }
@@ -195,9 +203,12 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
     let target = Target::parse(&options.url)?;
     let look = options.look();
     let pace = Pace::new(options.fps, options.jitter, Random::unpredictable(), Instant::now());
-    let capture = Capture::start(pace, move || {
-        let mut generator = Generator::new(&look)?;
-        Ok(move |now_unix_ms| generator.next(now_unix_ms))
+    let capture = Capture::start(pace, look, |look| {
+        let mut generator = Generator::new(look)?;
+        Ok(move |look: &Look, now_unix_ms| {
+            generator.set_look(look)?;
+            generator.next(now_unix_ms)
+        })
     })?;
     let over = async {
         match options.duration {
@@ -219,6 +230,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
         settled: options.reconnect.max,
         sent: Sent::default(),
         connections: 0,
+        channel: (!options.plain).then(|| Channel::new(&options)),
     };
     let outcome = camera.stay_connected(stop).await;
     let summary = camera.finish().await;
@@ -234,6 +246,7 @@ struct Camera {
     settled: Duration,
     sent: Sent,
     connections: u64,
+    channel: Option<Channel>,
 }
 
 impl Camera {
@@ -245,6 +258,7 @@ impl Camera {
                 opened = Connection::open(&self.target) => match opened {
                     Ok(connection) => match self.serve(connection, stop.as_mut()).await? {
                         End::Complete | End::Stopped => return Ok(()),
+                        End::Restart => continue,
                         End::Lost(lost) => lost,
                     },
                     Err(lost) => lost,
@@ -270,7 +284,8 @@ impl Camera {
         self.connections += 1;
         let since = Instant::now();
         self.capture.open();
-        let end = connection.run(&self.capture, &mut self.sent, self.limit, stop).await;
+        let work = Work { capture: &self.capture, sent: &mut self.sent, limit: self.limit };
+        let end = connection.run(work, self.channel.as_mut(), stop).await;
         self.capture.close();
         if since.elapsed() > self.settled {
             self.backoff.reset();

@@ -20,6 +20,19 @@ impl Pace {
         Pace { fps, jitter, random, start: now, slot: 0 }
     }
 
+    /// Frames per second.
+    pub(super) fn fps(&self) -> f64 {
+        self.fps
+    }
+
+    /// Goes on at another rate; the next frame is due now.
+    pub(super) fn set_fps(&mut self, fps: f64, now: Instant) {
+        if fps != self.fps {
+            self.fps = fps;
+            self.restart(now);
+        }
+    }
+
     /// Begins the schedule again, now.
     pub(super) fn restart(&mut self, now: Instant) {
         (self.start, self.slot) = (now, 0);

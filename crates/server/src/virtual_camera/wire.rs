@@ -1,11 +1,13 @@
 //! The camera's network side: how the device behaves on its WebSocket.
 //!
-//! Every binary message is one JPEG, sent in fragments of the device's buffer size. No token, no subprotocol. A send
-//! that takes too long ends the connection.
+//! Every binary message is one JPEG, sent in fragments of the device's buffer size; texts are the device channel. No
+//! token, no subprotocol. A send that takes too long ends the connection.
 
 use super::Error;
 use super::capture::Capture;
-use crate::client::ws::{Link, Lost, Options, Target};
+use super::channel::{Channel, Outcome};
+use crate::client::ws::{Incoming, Link, Lost, Options, Target};
+use bytes::Bytes;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes that the kernel may hold for a server that does not read. About two frames; the default of some megabytes
 /// would hide a stalled server for seconds and send old pictures afterwards.
 const SEND_BUFFER: u32 = 64 * 1024;
-/// Largest message that is taken from a server, which has no reason to send any.
+/// Largest message that is taken from a server, which has no reason to send one of more than a kilobyte.
 const MAX_RECEIVED: usize = 64 * 1024;
 
 /// What has gone over the wire.
@@ -34,8 +36,20 @@ pub(super) enum End {
     Complete,
     /// The camera is to stop.
     Stopped,
+    /// The server wants the camera to restart.
+    Restart,
     /// The server or the network ended it.
     Lost(Lost),
+}
+
+/// What a connection is for.
+pub(super) struct Work<'a> {
+    /// Where frames come from.
+    pub(super) capture: &'a Capture,
+    /// What has gone over the wire so far.
+    pub(super) sent: &'a mut Sent,
+    /// Frames to be sent in all.
+    pub(super) limit: u64,
 }
 
 /// A connected camera.
@@ -50,37 +64,79 @@ impl Connection {
         Ok(Connection { link: Link::open(target, options).await? })
     }
 
-    /// Sends frames as they come, until `limit` have been sent in all, `stop` is ready or the connection is lost.
+    /// Sends frames as they come, until as many as wanted have been sent in all, `stop` is ready or the connection is
+    /// lost. With a channel it tells of itself and obeys.
     ///
     /// # Errors
     /// The camera's own failure to make frames.
     pub(super) async fn run<S: Future<Output = ()>>(
         mut self,
-        capture: &Capture,
-        sent: &mut Sent,
-        limit: u64,
+        work: Work<'_>,
+        mut channel: Option<&mut Channel>,
         mut stop: Pin<&mut S>,
     ) -> Result<End, Error> {
+        let Work { capture, sent, limit } = work;
+        if let Some(channel) = channel.as_deref_mut() {
+            let hello = channel.connected(capture, sent);
+            if let Err(lost) = self.link.send_text(hello, SEND_TIMEOUT).await {
+                return Ok(End::Lost(lost));
+            }
+        }
         while sent.frames < limit {
-            let frame = tokio::select! {
+            let report_at = channel.as_ref().map(|channel| channel.report_at());
+            let done = tokio::select! {
                 biased;
                 () = stop.as_mut() => {
                     self.link.close("the camera stops").await;
                     return Ok(End::Stopped);
                 }
-                lost = self.link.receive() => return Ok(End::Lost(lost)),
-                frame = capture.next() => frame?,
+                incoming = self.link.next() => match (incoming, channel.as_deref_mut()) {
+                    (Err(lost), _) => return Ok(End::Lost(lost)),
+                    (Ok(Incoming::Binary(_)), _) | (Ok(_), None) => Ok(()),
+                    (Ok(Incoming::Text(text)), Some(channel)) => {
+                        let Outcome { answer, restart } = channel.received(text.as_bytes(), capture);
+                        let said = match answer {
+                            Some(answer) => self.link.send_text(answer, SEND_TIMEOUT).await,
+                            None => Ok(()),
+                        };
+                        if restart {
+                            self.link.close("the camera restarts").await;
+                            return Ok(End::Restart);
+                        }
+                        said
+                    }
+                },
+                () = at(report_at) => match channel.as_deref_mut() {
+                    Some(channel) => self.link.send_text(channel.report(capture, sent), SEND_TIMEOUT).await,
+                    None => Ok(()),
+                },
+                frame = capture.next() => self.show(frame?, sent).await,
             };
-            let bytes = frame.len() as u64;
-            if let Err(lost) = self.link.send(frame, SEND_TIMEOUT).await {
-                sent.broken += 1;
+            if let Err(lost) = done {
                 return Ok(End::Lost(lost));
             }
-            sent.frames += 1;
-            sent.bytes += bytes;
         }
         self.link.close("the camera stops").await;
         Ok(End::Complete)
+    }
+
+    async fn show(&mut self, frame: Bytes, sent: &mut Sent) -> Result<(), Lost> {
+        let bytes = frame.len() as u64;
+        if let Err(lost) = self.link.send(frame, SEND_TIMEOUT).await {
+            sent.broken += 1;
+            return Err(lost);
+        }
+        sent.frames += 1;
+        sent.bytes += bytes;
+        Ok(())
+    }
+}
+
+/// Waits for the time, for ever without one.
+async fn at(time: Option<tokio::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::code::Code;
 use super::super::generator::tests::read_jpeg;
 use super::super::{Options, Reconnect, Summary, run};
 use super::*;
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use std::future::{pending, ready};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -26,6 +26,7 @@ async fn listen() -> (TcpListener, Options) {
     let options = Options {
         url: format!("ws://{address}/ws/camera/test"),
         fps: 100.0,
+        plain: true,
         reconnect: Reconnect { min: short, max: short },
         ..Options::default()
     };
@@ -161,6 +162,46 @@ async fn pings_are_answered() {
         }
     };
     assert_eq!(within(pong).await, b"abc");
+    camera.abort();
+}
+
+/// The next text, past the pictures before it.
+async fn next_text(socket: &mut WebSocketStream<TcpStream>) -> String {
+    loop {
+        match within(socket.next()).await.expect("open").expect("message") {
+            Message::Text(text) => return text.to_string(),
+            Message::Binary(_) => {}
+            other => panic!("neither a text nor a picture: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_camera_with_the_channel_says_hello_obeys_and_restarts() {
+    let (listener, options) = listen().await;
+    let camera = tokio::spawn(run(Options { plain: false, ..options }, pending()));
+    for quality in [80, 40] {
+        let (stream, _) = within(listener.accept()).await.expect("accept");
+        let mut socket = within(tokio_tungstenite::accept_async(stream)).await.expect("handshake");
+        let first = within(socket.next()).await.expect("open").expect("message");
+        let hello = first.to_text().expect("hello comes first");
+        assert!(hello.contains(r#""type":"hello""#) && hello.contains(&format!(r#""quality":{quality}"#)));
+        let set = r#"{"type":"set","id":1,"size":"160x120","quality":40}"#;
+        within(socket.send(Message::text(set))).await.expect("send");
+        assert!(next_text(&mut socket).await.contains(r#""ok":true"#));
+        loop {
+            if let Message::Binary(jpeg) = within(socket.next()).await.expect("open").expect("message")
+                && jpeg.len() < 8 * 1024
+            {
+                break;
+            }
+        }
+        within(socket.send(Message::text(r#"{"type":"reboot","id":2}"#))).await.expect("send");
+        assert!(next_text(&mut socket).await.contains(r#""id":2"#));
+        while let Some(Ok(message)) = within(socket.next()).await {
+            assert!(!message.is_text());
+        }
+    }
     camera.abort();
 }
 

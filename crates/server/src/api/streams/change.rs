@@ -158,6 +158,7 @@ async fn take_away(server: &Arc<Server>, name: &StreamName, force: bool) -> Resu
         server.pulls.stop(name);
         server.hub.remove(name, REMOVED);
         server.telemetry.forget(name);
+        server.devices.forget(name);
     }
     tracing::info!(stream = %name, force, "removed through the API");
     if let Some(Err(error)) = heir.map(|heir| fetch(server, &heir)) {

@@ -2,6 +2,7 @@
 
 use super::catalogue::Entry;
 use super::rfc3339;
+use crate::api::device::DeviceInfo;
 use crate::api::state::Server;
 use crate::api::status::{RenditionStatus, rendition_status, rounded};
 use crate::transcode::{H264, JPEG, Ladder, PICTURE, Quality};
@@ -73,6 +74,8 @@ pub struct StreamInfo {
     age_ms: Option<f64>,
     /// How long the newest pictures took.
     latency: Latency,
+    /// The camera as a device, when it speaks the device channel.
+    device: Option<DeviceInfo>,
 }
 
 /// One quality of a stream.
@@ -231,6 +234,7 @@ fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
         last_error: stats.last_error,
         age_ms: newest.as_ref().map(|unit| millis(clock.now().since(unit.stamps.taken()))),
         latency: Latency::of(stamps.iter()),
+        device: server.devices.get(stream.name()).map(DeviceInfo::from),
         stream_id: id,
     }
 }

@@ -159,6 +159,17 @@ impl Link {
         }
     }
 
+    /// Sends a text message within `limit`.
+    ///
+    /// # Errors
+    /// As [`Link::send`].
+    pub(crate) async fn send_text(&mut self, text: String, limit: Duration) -> Result<(), Lost> {
+        match timeout(limit, self.socket.send(Message::Text(text.into()))).await {
+            Ok(sent) => sent.map_err(lost),
+            Err(_) => Err(Lost::SendTimeout(limit)),
+        }
+    }
+
     /// Waits for what the server sends; pings are answered. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<Incoming, Lost> {
         loop {
