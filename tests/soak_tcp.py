@@ -367,7 +367,8 @@ def main() -> int:
     binary = Path(os.environ.get("CAMHERD_BINARY", ROOT / "target/debug/camherd")).resolve()
     port = tcpcam.unused_port()
     flags = ["--http-listen", "127.0.0.1:0", *LISTEN, "--stall-timeout", "2s", "--tcpcam-server-pin", PIN]
-    flags += ["--tcpcam-server-listen", f"127.0.0.1:{port}", "--tcpcam-server-stream", "stream0"]
+    # So that of these small pictures a lower quality is made, too.
+    flags += ["--quality-low-height", "96", "--tcpcam-server-listen", f"127.0.0.1:{port}", "--tcpcam-server-stream", "stream0"]
     with tempfile.TemporaryDirectory() as directory:
         server = Server(binary, Path(directory), ["serve", *flags])
         try:
