@@ -121,7 +121,7 @@ async fn clients_without_end_share_pictures_and_have_a_limit() {
         }
     }
     drop(clients);
-    server.watched_by(0).await;
+    gone(&mut server).await;
 }
 
 #[tokio::test]
@@ -163,4 +163,29 @@ async fn a_wrong_pin_gets_nothing_and_a_few_of_them_shut_the_address_out() {
     closed(server.client(&["4711081\n"]).await).await;
     drop(client);
     server.watched_by(0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_no_more_gets_all_its_pictures() {
+    let mut server = Server::start().await;
+    server.picture(Bytes::from_static(b"one"));
+    let mut client = server.client(&["4711080"]).await;
+    client.shutdown().await.unwrap();
+    assert_eq!(frame(&mut client).await, b"one");
+    for _ in 0..20 {
+        server.picture(Bytes::from_static(b"more"));
+        assert_eq!(frame(&mut client).await, b"more");
+    }
+    drop(client);
+    gone(&mut server).await;
+}
+
+/// Sends pictures until nobody watches: a client's absence shows in that it takes none.
+async fn gone(server: &mut Server) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.stream.stats().viewers > 0 {
+        assert!(Instant::now() < deadline, "{:?}", server.stream.stats());
+        server.picture(Bytes::from_static(b"another"));
+        sleep(Duration::from_millis(2)).await;
+    }
 }
