@@ -33,6 +33,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// network hands over in one piece too or within a round trip.
 const QUIET: Duration = Duration::from_millis(200);
 
+/// A wrong PIN is answered when nothing follows for so long, whatever its length and that of the right one. PIN and count
+/// come in two sends, but a PIN in one: this has room for the pieces of somebody's pauses and for a lost packet.
+const QUIET_WRONG: Duration = Duration::from_secs(1);
+
 /// Wrong PINs of one address in a minute. A person mistypes less; at this rate the 10 000 PINs of four digits take a
 /// day and a half.
 const MAX_WRONG_PINS: u32 = 5;
@@ -130,15 +134,16 @@ async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) -> Resu
     if let Some(left) = blocked() {
         return Err(Refused::Blocked(left.as_secs() + 1));
     }
+    let mut reader = RequestReader::new(shared.pin.clone());
     let request = tokio::select! {
         () = shared.shutdown.wait() => return Ok(()),
-        request = timeout(REQUEST_TIMEOUT, request(&mut socket, shared.pin.clone())) => request,
+        request = timeout(REQUEST_TIMEOUT, request(&mut socket, &mut reader)) => request,
     };
+    // Also of who does not wait for the answer: that no picture comes is one.
+    if reader.has_wrong_pin() {
+        lock(&shared.throttle).failed(peer.ip(), Instant::now());
+    }
     let count = match request.unwrap_or(Err(Refused::Late)) {
-        Err(Refused::Request(RequestError::WrongPin)) => {
-            lock(&shared.throttle).failed(peer.ip(), Instant::now());
-            return Err(RequestError::WrongPin.into());
-        }
         // Others of this address may have used up its tries meanwhile, and this one must not be one more.
         Ok(_) if blocked().is_some() => return Err(RequestError::WrongPin.into()),
         other => other?,
@@ -153,13 +158,18 @@ async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) -> Resu
 }
 
 /// Reads PIN and count.
-async fn request(socket: &mut TcpStream, pin: Pin) -> Result<Count, Refused> {
-    let (mut reader, mut buffer) = (RequestReader::new(pin), [0; READ]);
+async fn request(socket: &mut TcpStream, reader: &mut RequestReader) -> Result<Count, Refused> {
+    let mut buffer = [0; READ];
     loop {
         let read = socket.read(&mut buffer);
-        let length = match reader.has_count() {
-            true => timeout(QUIET, read).await.unwrap_or(Ok(0)),
-            false => read.await,
+        let quiet = match (reader.has_wrong_pin(), reader.has_count()) {
+            (true, _) => Some(QUIET_WRONG),
+            (_, true) => Some(QUIET),
+            _ => None,
+        };
+        let length = match quiet {
+            Some(quiet) => timeout(quiet, read).await.unwrap_or(Ok(0)),
+            None => read.await,
         };
         match length? {
             0 => return Ok(reader.finish()?),

@@ -17,6 +17,7 @@ struct Server {
     sent: i64,
     viewers: Arc<Viewers>,
     address: SocketAddr,
+    tcpcam: TcpCam,
     _trigger: Trigger,
 }
 
@@ -35,8 +36,8 @@ impl Server {
             max_clients: 2,
         };
         let server = TcpCam::new(&settings, hub, viewers.clone(), shutdown).unwrap();
-        tokio::spawn(server.run(vec![listener]));
-        Server { stream, camera, sent: 0, viewers, address, _trigger: trigger }
+        tokio::spawn(server.clone().run(vec![listener]));
+        Server { stream, camera, sent: 0, viewers, address, tcpcam: server, _trigger: trigger }
     }
 
     /// A picture, which is its number.
@@ -154,10 +155,10 @@ async fn a_wrong_pin_gets_nothing_and_a_few_of_them_shut_the_address_out() {
         client.shutdown().await.ok();
         closed(client).await;
     }
-    // Three of these were wrong PINs; two more are the last that count.
+    // Four of these were wrong PINs; one more is the last that counts.
     let mut client = server.client(&["4711081\n"]).await;
     assert_eq!(frame(&mut client).await, b"one");
-    for _ in 3..MAX_WRONG_PINS {
+    for _ in 4..MAX_WRONG_PINS {
         closed(server.client(&["0000000\n"]).await).await;
     }
     closed(server.client(&["4711081\n"]).await).await;
@@ -188,4 +189,28 @@ async fn gone(server: &mut Server) {
         server.picture(Bytes::from_static(b"another"));
         sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// For the answer of the server to `request`, which is to hang up.
+async fn answer_to(server: &Server, request: &str) -> Duration {
+    let client = server.client(&[request]).await;
+    let sent = Instant::now();
+    closed(client).await;
+    sent.elapsed()
+}
+
+#[tokio::test]
+async fn the_length_of_the_pin_does_not_show_in_when_a_wrong_one_is_refused() {
+    let server = Server::start().await;
+    // Fewer digits than the PIN has, as many, and more.
+    for request in ["4711", "999999", "99999990"] {
+        let answered = answer_to(&server, request).await;
+        assert!(answered >= QUIET_WRONG / 2, "{request}: at once");
+        assert!(answered < REQUEST_TIMEOUT / 2, "{request}: not when it is quiet, after {answered:?}");
+    }
+    answer_to(&server, "1\n").await;
+    // Who leaves before the answer has used up a try too.
+    drop(server.client(&["99999990"]).await);
+    let blocked = || lock(&server.tcpcam.0.throttle).blocked(server.address.ip(), Instant::now()).is_some();
+    eventually(blocked, || "not blocked".to_owned()).await;
 }
