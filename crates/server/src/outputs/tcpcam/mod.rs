@@ -3,6 +3,7 @@
 //! What goes over the wire is in `camherd_media::wire::tcpcam`. Here: who gets in. `client` is what one gets. Every
 //! client reads the hub by itself, so a slow one skips pictures and holds nobody.
 
+mod asking;
 mod client;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crate::net::shutdown::Shutdown;
 use camherd_hub::Hub;
 use camherd_media::ids::StreamName;
 use camherd_media::wire::tcpcam::{Count, Pin, RequestError, RequestReader};
+use asking::{Asking, MAX_ASKING, MAX_OF_ONE, Turn};
 use client::Client;
 use std::io;
 use std::net::SocketAddr;
@@ -41,8 +43,8 @@ const QUIET_WRONG: Duration = Duration::from_secs(1);
 /// day and a half.
 const MAX_WRONG_PINS: u32 = 5;
 
-/// Connections that have not sent their PIN yet, beyond the clients.
-const MAX_ASKING: usize = 16;
+/// Connections that are accepted beyond the clients: those that ask, and as many that are on their way out.
+const SPARE: usize = 2 * MAX_ASKING;
 
 /// Read at a time: a request has up to thirty bytes.
 const READ: usize = 64;
@@ -58,6 +60,12 @@ enum Refused {
     Broken(#[from] io::Error),
     #[error("too many wrong PINs came from this address; try again in {0} s")]
     Blocked(u64),
+    #[error("{MAX_OF_ONE} connections from this address have sent no request yet")]
+    Asking,
+    #[error("it sent no request while {MAX_ASKING} newer connections came")]
+    Oldest,
+    #[error("too many connections at once")]
+    Connections,
     #[error("{0} clients are served already (tcpcam_server.max_clients)")]
     Clients(usize),
     #[error(transparent)]
@@ -77,6 +85,7 @@ struct Shared {
     viewers: Arc<Viewers>,
     max_clients: usize,
     room: Arc<Semaphore>,
+    asking: Asking,
     throttle: Mutex<Throttle>,
     quiet: Mutex<Quiet>,
     shutdown: Shutdown,
@@ -99,6 +108,7 @@ impl TcpCam {
             viewers,
             max_clients: settings.max_clients,
             room: Arc::new(Semaphore::new(settings.max_clients)),
+            asking: Asking::default(),
             throttle: Mutex::new(Throttle::new(MAX_WRONG_PINS)),
             quiet: Mutex::default(),
             shutdown,
@@ -107,7 +117,7 @@ impl TcpCam {
 
     /// Takes connections on `listeners` until the server stops, and lets them end.
     pub async fn run(self, listeners: Vec<TcpListener>) {
-        let (limit, shutdown) = (self.0.max_clients + MAX_ASKING, self.0.shutdown.clone());
+        let (limit, shutdown) = (self.0.max_clients + SPARE, self.0.shutdown.clone());
         accept::run(listeners, self, limit, shutdown).await;
     }
 }
@@ -115,8 +125,12 @@ impl TcpCam {
 impl Serve for TcpCam {
     fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
         let shared = self.0.clone();
+        let turn = match shared.turn(peer) {
+            Ok(turn) => turn,
+            Err(refused) => return shared.log(peer, &refused),
+        };
         tokio::spawn(async move {
-            if let Err(refused) = serve(stream, peer, &shared).await {
+            if let Err(refused) = serve(stream, peer, turn, &shared).await {
                 shared.log(peer, &refused);
             }
             drop(place);
@@ -124,20 +138,17 @@ impl Serve for TcpCam {
     }
 
     fn refuse(&self, _: TcpStream, peer: SocketAddr) {
-        self.0.log(peer, &Refused::Clients(self.0.max_clients));
+        self.0.log(peer, &Refused::Connections);
     }
 }
 
-async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) -> Result<(), Refused> {
+async fn serve(mut socket: TcpStream, peer: SocketAddr, turn: Turn, shared: &Shared) -> Result<(), Refused> {
     listener::tune(&socket)?;
-    let blocked = || lock(&shared.throttle).blocked(peer.ip(), Instant::now());
-    if let Some(left) = blocked() {
-        return Err(Refused::Blocked(left.as_secs() + 1));
-    }
     let mut reader = RequestReader::new(shared.pin.clone());
     let request = tokio::select! {
         () = shared.shutdown.wait() => return Ok(()),
         request = timeout(REQUEST_TIMEOUT, request(&mut socket, &mut reader)) => request,
+        () = turn.dropped() => Ok(Err(Refused::Oldest)),
     };
     // Also of who does not wait for the answer: that no picture comes is one.
     if reader.has_wrong_pin() {
@@ -145,9 +156,10 @@ async fn serve(mut socket: TcpStream, peer: SocketAddr, shared: &Shared) -> Resu
     }
     let count = match request.unwrap_or(Err(Refused::Late)) {
         // Others of this address may have used up its tries meanwhile, and this one must not be one more.
-        Ok(_) if blocked().is_some() => return Err(RequestError::WrongPin.into()),
+        Ok(_) if shared.blocked(peer).is_some() => return Err(RequestError::WrongPin.into()),
         other => other?,
     };
+    drop(turn);
     let _client = shared.room.try_acquire().map_err(|_| Refused::Clients(shared.max_clients))?;
     let seat = shared.viewers.enter()?;
     let stream = shared.hub.get_or_create(&shared.stream)?;
@@ -183,6 +195,19 @@ async fn request(socket: &mut TcpStream, reader: &mut RequestReader) -> Result<C
 }
 
 impl Shared {
+    /// A place to ask from, for who may.
+    fn turn(&self, peer: SocketAddr) -> Result<Turn, Refused> {
+        if let Some(left) = self.blocked(peer) {
+            return Err(Refused::Blocked(left.as_secs() + 1));
+        }
+        self.asking.enter(peer.ip()).ok_or(Refused::Asking)
+    }
+
+    /// For how long too many wrong PINs keep this address out.
+    fn blocked(&self, peer: SocketAddr) -> Option<Duration> {
+        lock(&self.throttle).blocked(peer.ip(), Instant::now())
+    }
+
     /// Says who was refused, once in a while: anybody can open connections.
     fn log(&self, peer: SocketAddr, refused: &Refused) {
         if let Some(count) = lock(&self.quiet).due(Instant::now()) {

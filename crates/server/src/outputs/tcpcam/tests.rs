@@ -214,3 +214,29 @@ async fn the_length_of_the_pin_does_not_show_in_when_a_wrong_one_is_refused() {
     let blocked = || lock(&server.tcpcam.0.throttle).blocked(server.address.ip(), Instant::now()).is_some();
     eventually(blocked, || "not blocked".to_owned()).await;
 }
+
+/// Other systems have one address of loopback only.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn connections_that_ask_for_nothing_lock_out_nobody() {
+    let mut server = Server::start().await;
+    server.picture(Bytes::from_static(b"one"));
+    let from = async |host: u8| {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, host], 0))).unwrap();
+        socket.connect(server.address).await.unwrap()
+    };
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        idle.push(from(2).await);
+    }
+    let mut client = server.client(&["4711081\n"]).await;
+    assert_eq!(frame(&mut client).await, b"one", "one address has its few places only");
+    closed(idle.pop().unwrap()).await;
+    for host in 3..30 {
+        idle.push(from(host).await);
+    }
+    let mut client = server.client(&["4711081\n"]).await;
+    assert_eq!(frame(&mut client).await, b"one", "the oldest that asks makes room");
+    closed(idle.swap_remove(0)).await;
+}
