@@ -6,6 +6,7 @@ use crate::net::websocket::WRITE_TIMEOUT;
 use crate::transcode::{Input, Want};
 use bytes::{Buf, Bytes};
 use camherd_hub::{Event, Stream};
+use camherd_media::time::Monotonic;
 use camherd_media::wire::tcpcam::{Count, frame_length};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,21 +114,27 @@ impl Sending<'_> {
     /// Sends pictures until no more are left to send. Also an [`Err`] says that it is over.
     async fn run(&mut self) -> Result<(), Over> {
         loop {
+            // A client takes every picture for a live one, and the newest that is held is what a camera left behind
+            // when it went away, an hour ago perhaps: such a stream begins with what is received from now on.
+            let since = (!self.stream.state().is_live()).then(|| self.stream.clock().now());
             if let Ok(mut input) = Input::open(self.stream, Want::Jpeg) {
-                self.send_from(&mut input).await?;
+                self.send_from(&mut input, since).await?;
             }
             sleep(RETRY).await;
         }
     }
 
-    /// Sends pictures until no more come from `input`.
-    async fn send_from(&mut self, input: &mut Input) -> Result<(), Over> {
+    /// Sends pictures until no more come from `input`, but none that was received before `since`.
+    async fn send_from(&mut self, input: &mut Input, since: Option<Monotonic>) -> Result<(), Over> {
         loop {
             let delivery = match input.next().await {
                 Event::Unit(delivery) => delivery,
                 Event::State(_) => continue,
                 Event::Ended(_) => return Ok(()),
             };
+            if since.is_some_and(|since| delivery.unit.stamps.received < since) {
+                continue;
+            }
             let began = Instant::now();
             send_frame(self.write, delivery.unit.payload).await?;
             self.sent.fetch_add(1, Ordering::Relaxed);

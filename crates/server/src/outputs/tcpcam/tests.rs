@@ -6,7 +6,7 @@ use crate::net::shutdown::{self, Trigger};
 use crate::testing::hub;
 use bytes::Bytes;
 use camherd_hub::{Owner, Publisher, Stream};
-use camherd_media::time::{MediaTime, Monotonic};
+use camherd_media::time::MediaTime;
 use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
 use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
@@ -44,7 +44,7 @@ impl Server {
     fn picture(&mut self, payload: Bytes) {
         self.sent += 1;
         let format = Format { codec: Codec::Jpeg, width: 16, height: 16, packaging: Packaging::Bare };
-        let (pts, stamps) = (MediaTime(self.sent), Stamps::received(Monotonic(self.sent as u64)));
+        let (pts, stamps) = (MediaTime(self.sent), Stamps::received(self.stream.clock().now()));
         let unit = Unit { payload, pts, dts: pts, keyframe: true, format: Arc::new(format), stamps };
         self.camera.push(unit).unwrap();
     }
@@ -239,4 +239,20 @@ async fn connections_that_ask_for_nothing_lock_out_nobody() {
     let mut client = server.client(&["4711081\n"]).await;
     assert_eq!(frame(&mut client).await, b"one", "the oldest that asks makes room");
     closed(idle.swap_remove(0)).await;
+}
+
+#[tokio::test]
+async fn the_last_picture_of_a_camera_that_is_gone_is_not_shown_as_a_live_one() {
+    let mut server = Server::start().await;
+    server.picture(Bytes::from_static(b"old"));
+    server.camera.stalled("the camera is gone");
+    let mut client = server.client(&["4711080\n"]).await;
+    server.watched_by(1).await;
+    let mut frame = std::pin::pin!(frame(&mut client));
+    loop {
+        tokio::select! {
+            frame = &mut frame => return assert_eq!(frame, b"new"),
+            () = sleep(Duration::from_millis(5)) => server.picture(Bytes::from_static(b"new")),
+        }
+    }
 }
