@@ -71,7 +71,15 @@ impl RequestReader {
     /// For a camera with this PIN.
     #[must_use]
     pub fn new(pin: Pin) -> RequestReader {
-        RequestReader { pin, got: [0; MAX_PIN], have: 0, right: false, ends: 0, count: [0; MAX_COUNT], digits: 0 }
+        RequestReader {
+            pin,
+            got: [0; MAX_PIN],
+            have: 0,
+            right: false,
+            ends: 0,
+            count: [0; MAX_COUNT],
+            digits: 0,
+        }
     }
 
     /// Takes the next bytes; gives the count where they end it. What comes after that is of no meaning.

@@ -78,7 +78,9 @@ fn refused(pin_text: &str, sent: &[u8]) -> (usize, RequestError) {
 #[test]
 fn a_wrong_pin_is_refused_at_the_same_byte_however_long_the_right_one_is() {
     let long = [b'9'; 100];
-    for sent in [&b"9"[..], b"99990", b"1", b"123", b"9999\n0\n", b"\n", b"1243567\0", b"99999999999999999", &long] {
+    for sent in
+        [&b"9"[..], b"99990", b"1", b"123", b"9999\n0\n", b"\n", b"1243567\0", b"99999999999999999", &long]
+    {
         let all: Vec<_> =
             ["7", "8235", "123456", "0000000000000000"].iter().map(|pin| refused(pin, sent)).collect();
         assert!(all.iter().all(|told| *told == all[0]), "{sent:?}: {all:?}");

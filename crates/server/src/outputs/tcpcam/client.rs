@@ -61,12 +61,8 @@ impl Client {
     /// Sends pictures until the client has what it asked for, or is gone, or the server stops. One that only says
     /// that it sends nothing more, as `printf 12350 | ncat HOST 3333` does, is not gone.
     pub(super) async fn run(mut self, shutdown: &Shutdown) {
-        let mut sending = Sending {
-            write: &mut self.write,
-            stream: &self.stream,
-            left: &mut self.left,
-            sent: &self.sent,
-        };
+        let mut sending =
+            Sending { write: &mut self.write, stream: &self.stream, left: &mut self.left, sent: &self.sent };
         let stopped = tokio::select! {
             () = shutdown.wait() => true,
             () = gone(&mut self.read, &self.sent) => true,
