@@ -388,3 +388,13 @@ def test_two_cameras_of_one_host_with_the_same_number_do_not_replace_each_other(
         before = server.stream("stream1")["received"]
         eventually(lambda: server.stream("stream1")["received"] > before + 5, "the first goes on")
         assert camera.error is None and "replaced" not in server.stream("stream1")["dropped"]
+
+
+def test_a_sender_without_pictures_does_not_keep_its_number(shared: Server, number: int) -> None:
+    name = f"stream{number}"
+    with Pusher(push_address(shared), number) as idle:
+        idle.wait_closed()
+        wait_count(shared, name, "no_picture")
+    with Pusher(push_address(shared), number, source=ELSEWHERE) as camera:
+        camera.send(GOOD)
+        shared.wait_live(name)

@@ -401,3 +401,19 @@ async fn two_senders_of_one_host_with_the_same_number_do_not_replace_each_other(
     }
     assert_eq!(stream.stats().drops.get("replaced"), None);
 }
+
+#[tokio::test]
+async fn a_sender_that_never_gives_a_picture_does_not_keep_its_number() {
+    let server = Server::start(|config| config.stall_timeout = Duration::from_millis(100)).await;
+    let mut camera = Sender::connect(&server, 2, 0, HIGH_QUALITY).await;
+    camera.send(&picture(1)).await;
+    let mut idle = Sender::connect(&server, 1, 0, HIGH_QUALITY).await;
+    idle.send(b"Hello World, no picture").await;
+    let stream = server.stream("door").await;
+    idle.closed().await;
+    dropped(&stream, "no_picture", 1).await;
+    state(&stream, "of its header").await;
+    eventually(|| server.cameras.count() == 1, || "a camera that falls silent stays".to_owned()).await;
+    camera.send(&picture(2)).await;
+    units(&server.stream("stream2").await, 2).await;
+}
