@@ -194,18 +194,27 @@ def test_a_second_camera_from_another_address_is_refused(shared: Server, number:
 
 @pytest.mark.parametrize("quality", [HIGH, LOW], ids=["high", "low"])
 def test_a_camera_that_reconnects_takes_over(shared: Server, number: int, quality: int) -> None:
-    """Its old connection may be dead without anybody's having noticed."""
+    """Its old connection may be dead without anybody's having noticed: it tries until that has been silent for long."""
     name = f"stream{number}"
-    with Pusher(push_address(shared), number, quality=quality) as first:
+    with Pusher(push_address(shared), number, quality=quality) as first, contextlib.ExitStack() as opened:
         first.send(GOOD)
         shared.wait_live(name)
         with open_socket(shared, f"/ws/jpeg?stream={name}") as viewer:
             assert next_picture(viewer) == GOOD
-            with Pusher(push_address(shared), number, quality=quality) as second:
-                first.wait_closed()
-                second.send(marked(GOOD, 2))
-                assert next_picture(viewer) == marked(GOOD, 2), "who watches sees it at once"
-                assert shared.wait_live(name)["dropped"].get("replaced") == 1
+
+            def let_in() -> Pusher | None:
+                again = opened.enter_context(Pusher(push_address(shared), number, quality=quality))
+                try:
+                    again.wait_closed(0.3)
+                except AssertionError:
+                    return again
+                return None
+
+            second = eventually(let_in, "it is let in")
+            first.wait_closed()
+            second.send(marked(GOOD, 2))
+            assert next_picture(viewer) == marked(GOOD, 2), "who watches sees it at once"
+            assert shared.wait_live(name)["dropped"].get("replaced") == 1
 
 
 def test_a_camera_that_is_silent_gives_way_to_one_elsewhere(shared: Server, number: int) -> None:
@@ -364,3 +373,28 @@ def test_its_end_is_heard_by_cameras(serve: ServerFactory) -> None:
         assert server.stop() == 0
         camera.wait_closed()
     assert not re.search(r"panicked|did not end", server.log)
+
+
+def test_two_cameras_of_one_host_with_the_same_number_do_not_replace_each_other(serve: ServerFactory) -> None:
+    server = serve(*LISTEN)
+    address = push_address(server)
+    with RunningPusher(address, 1, fps=20) as camera:
+        server.wait_live("stream1")
+        for _ in range(3):
+            with Pusher(address, 1) as second:
+                second.wait_closed()
+        wait_refused(server, "this very address")
+        wait_count(server, "stream1", "taken", 3)
+        before = server.stream("stream1")["received"]
+        eventually(lambda: server.stream("stream1")["received"] > before + 5, "the first goes on")
+        assert camera.error is None and "replaced" not in server.stream("stream1")["dropped"]
+
+
+def test_a_sender_without_pictures_does_not_keep_its_number(shared: Server, number: int) -> None:
+    name = f"stream{number}"
+    with Pusher(push_address(shared), number) as idle:
+        idle.wait_closed()
+        wait_count(shared, name, "no_picture")
+    with Pusher(push_address(shared), number, source=ELSEWHERE) as camera:
+        camera.send(GOOD)
+        shared.wait_live(name)

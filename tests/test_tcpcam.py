@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import socket
 import struct
 import threading
 import time
@@ -408,7 +409,13 @@ def test_clients_are_viewers_and_their_number_is_limited(serve: ServerFactory) -
             with Client(("127.0.0.1", port), PIN, b"0") as three:
                 assert three.is_refused()
             assert "max_clients" in server.log
-        eventually(lambda: server.stream("door")["viewers"] == 0, "they have left")
+
+        def left() -> bool:
+            # That they take no more shows when something is sent.
+            camera.send()
+            return server.stream("door")["viewers"] == 0
+
+        eventually(left, "they have left")
         with Client(("127.0.0.1", port), PIN, b"1") as four:
             assert four.pictures(1)
 
@@ -474,3 +481,37 @@ def test_a_client_is_served_until_the_server_ends(serve: ServerFactory) -> None:
         while client.read() is not None:
             pass
         assert camera.sequence > 0
+
+
+def test_a_client_that_says_no_more_gets_its_pictures(cam: tuple[str, int]) -> None:
+    """As `printf 12350 | ncat HOST PORT` does."""
+    with Client(cam, PIN + b"0") as client:
+        client.sock.shutdown(socket.SHUT_WR)
+        assert_live(client.pictures(40))
+
+
+def test_the_last_picture_of_a_camera_that_is_gone_is_not_sent(serve: ServerFactory) -> None:
+    port = unused_port()
+    server = serve(*flags(port))
+    with PushingCamera(server, "door") as camera:
+        camera.send(jpegs.picture(1))
+        server.wait_live("door")
+    eventually(lambda: server.stream("door")["state"] != "live", "the camera is gone")
+    with Client(("127.0.0.1", port), PIN, b"1\n", timeout=30) as client:
+        eventually(lambda: server.stream("door")["viewers"] == 1, "the client is in")
+        with PushingCamera(server, "door") as camera:
+            camera.send(jpegs.picture(77))
+            assert [jpegs.sequence_of(picture) for picture in client.pictures(1)] == [77]
+
+
+def test_idle_connections_of_one_address_lock_out_nobody(serve: ServerFactory) -> None:
+    port = unused_port()
+    server = serve(*flags(port, max_clients=2))
+    address = ("127.0.0.1", port)
+    with RunningCamera(server, "door", fps=20), contextlib.ExitStack() as opened:
+        server.wait_live("door")
+        for _ in range(60):
+            opened.enter_context(Client(address, source="127.0.2.1"))
+        with Client(address, PIN, b"2\n") as client:
+            assert_live(client.pictures(2))
+    assert "sent no request yet" in server.log

@@ -12,18 +12,18 @@ const ENDS: [u8; 3] = [b'\r', b'\n', 0];
 /// Most of [`ENDS`] between PIN and count: CR, LF and NUL after each of two sends, and some more.
 const MAX_ENDS: usize = 16;
 
+/// Most bytes of a request whose PIN is not right. More than any request has, and the same whatever the PIN is.
+const MAX_WRONG: usize = 64;
+
 /// Why a request is refused. It repeats nothing of what was sent for the PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// Not this camera's PIN.
     #[error("the PIN is wrong")]
     WrongPin,
-    /// The PIN is not complete.
-    #[error("the PIN is incomplete: {have} bytes came")]
-    NoPin {
-        /// Bytes that came.
-        have: usize,
-    },
+    /// Nothing came.
+    #[error("no PIN came")]
+    NoPin,
     /// The PIN is right and no count came.
     #[error("no count came after the PIN")]
     NoCount,
@@ -48,12 +48,18 @@ pub enum RequestError {
 /// The first bytes, as many as the PIN has, are the PIN. What follows is the count, which ends at a carriage
 /// return, a line feed or a NUL, or where nothing more comes: that the caller sees, and says with
 /// [`finish`](Self::finish).
+///
+/// How long the PIN is shows nowhere: whether a request is refused for its PIN, and after which byte, depends on what
+/// was sent alone, and is the same for too few, too many and other digits. So a wrong PIN is refused where its
+/// sender ends it or says no more, not where the right one would have ended.
 #[derive(Debug)]
 pub struct RequestReader {
     pin: Pin,
     got: [u8; MAX_PIN],
-    /// Bytes of the PIN that came.
+    /// Bytes that came until the PIN was right.
     have: usize,
+    /// The PIN has come.
+    right: bool,
     /// Bytes without meaning between PIN and count.
     ends: usize,
     count: [u8; MAX_COUNT],
@@ -65,7 +71,15 @@ impl RequestReader {
     /// For a camera with this PIN.
     #[must_use]
     pub fn new(pin: Pin) -> RequestReader {
-        RequestReader { pin, got: [0; MAX_PIN], have: 0, ends: 0, count: [0; MAX_COUNT], digits: 0 }
+        RequestReader {
+            pin,
+            got: [0; MAX_PIN],
+            have: 0,
+            right: false,
+            ends: 0,
+            count: [0; MAX_COUNT],
+            digits: 0,
+        }
     }
 
     /// Takes the next bytes; gives the count where they end it. What comes after that is of no meaning.
@@ -73,18 +87,9 @@ impl RequestReader {
     /// # Errors
     /// [`RequestError`]: the client is to be hung up on.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Count>, RequestError> {
-        let length = self.pin.expose().len();
         for &byte in bytes {
-            if self.have < length {
-                if ENDS.contains(&byte) {
-                    // It was a PIN of another length, and is complete.
-                    return Err(RequestError::WrongPin);
-                }
-                self.got[self.have] = byte;
-                self.have += 1;
-                if self.have == length && !self.pin.is(&self.got[..length]) {
-                    return Err(RequestError::WrongPin);
-                }
+            if !self.right {
+                self.pin_byte(byte)?;
                 continue;
             }
             match byte {
@@ -98,10 +103,11 @@ impl RequestReader {
         Ok(None)
     }
 
-    /// Whether the PIN has come, and was right.
+    /// Whether what came is not the PIN, nor begins with it. Silence then ends the request, and it is one more wrong PIN
+    /// however the connection ends.
     #[must_use]
-    pub fn has_pin(&self) -> bool {
-        self.have == self.pin.expose().len()
+    pub fn has_wrong_pin(&self) -> bool {
+        self.have > 0 && !self.right
     }
 
     /// Whether silence now ends the count.
@@ -115,13 +121,30 @@ impl RequestReader {
     /// # Errors
     /// [`RequestError`] when something is missing.
     pub fn finish(&self) -> Result<Count, RequestError> {
-        if !self.has_pin() {
-            return Err(RequestError::NoPin { have: self.have });
+        if self.has_wrong_pin() {
+            return Err(RequestError::WrongPin);
+        }
+        if !self.right {
+            return Err(RequestError::NoPin);
         }
         if !self.has_count() {
             return Err(RequestError::NoCount);
         }
         self.parse()
+    }
+
+    /// Takes a byte while the PIN has not come.
+    fn pin_byte(&mut self, byte: u8) -> Result<(), RequestError> {
+        if let Some(place) = self.got.get_mut(self.have) {
+            *place = byte;
+        }
+        self.have += 1;
+        if ENDS.contains(&byte) || self.have >= MAX_WRONG {
+            return Err(RequestError::WrongPin);
+        }
+        let length = self.pin.expose().len();
+        self.right = self.have == length && self.pin.is(&self.got[..length]);
+        Ok(())
     }
 
     fn at(&self) -> usize {

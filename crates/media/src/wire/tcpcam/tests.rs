@@ -37,8 +37,8 @@ fn what_is_no_request_says_why() {
     for wrong in [&b"1234"[..], b"0000\n", b"9999990", b"12\n", b"\n1235", b"GET / HTTP/1.1\r\n\r\n"] {
         assert_eq!(told(wrong), RequestError::WrongPin, "{wrong:?}");
     }
-    assert_eq!(told(b""), RequestError::NoPin { have: 0 });
-    assert_eq!(told(b"123"), RequestError::NoPin { have: 3 });
+    assert_eq!(told(b"123"), RequestError::WrongPin, "less than the PIN is a wrong one");
+    assert_eq!(told(b""), RequestError::NoPin);
     assert_eq!(told(b"1235"), RequestError::NoCount);
     assert_eq!(told(b"1235\r\n"), RequestError::NoCount);
     assert_eq!(told(b"1235x"), RequestError::BadCount { at: 4, byte: b'x' });
@@ -53,13 +53,39 @@ fn what_is_no_request_says_why() {
 #[test]
 fn a_reader_says_how_far_it_is() {
     let mut reader = RequestReader::new(pin("1235"));
+    assert!(!reader.has_wrong_pin(), "nothing came");
     assert_eq!(reader.push(b"123"), Ok(None));
-    assert!(!reader.has_pin());
+    assert!(reader.has_wrong_pin(), "so far");
     assert_eq!(reader.push(b"5\r\n"), Ok(None));
-    assert!(reader.has_pin() && !reader.has_count());
+    assert!(!reader.has_wrong_pin() && !reader.has_count());
     assert_eq!(reader.push(b"1"), Ok(None));
     assert!(reader.has_count());
     assert_eq!((reader.push(b"0"), reader.finish()), (Ok(None), frames(10)));
+}
+
+/// After which byte a request is refused, and as what.
+fn refused(pin_text: &str, sent: &[u8]) -> (usize, RequestError) {
+    let mut reader = RequestReader::new(pin(pin_text));
+    for (at, byte) in sent.iter().enumerate() {
+        match reader.push(&[*byte]) {
+            Ok(None) => assert!(reader.has_wrong_pin() && !reader.has_count()),
+            other => return (at, other.unwrap_err()),
+        }
+    }
+    (sent.len(), reader.finish().unwrap_err())
+}
+
+#[test]
+fn a_wrong_pin_is_refused_at_the_same_byte_however_long_the_right_one_is() {
+    let long = [b'9'; 100];
+    for sent in
+        [&b"9"[..], b"99990", b"1", b"123", b"9999\n0\n", b"\n", b"1243567\0", b"99999999999999999", &long]
+    {
+        let all: Vec<_> =
+            ["7", "8235", "123456", "0000000000000000"].iter().map(|pin| refused(pin, sent)).collect();
+        assert!(all.iter().all(|told| *told == all[0]), "{sent:?}: {all:?}");
+        assert_eq!(all[0].1, RequestError::WrongPin);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::net::shutdown::{self, Trigger};
 use crate::testing::hub;
 use bytes::Bytes;
 use camherd_hub::{Owner, Publisher, Stream};
-use camherd_media::time::{MediaTime, Monotonic};
+use camherd_media::time::MediaTime;
 use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
 use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
@@ -17,6 +17,7 @@ struct Server {
     sent: i64,
     viewers: Arc<Viewers>,
     address: SocketAddr,
+    tcpcam: TcpCam,
     _trigger: Trigger,
 }
 
@@ -35,15 +36,15 @@ impl Server {
             max_clients: 2,
         };
         let server = TcpCam::new(&settings, hub, viewers.clone(), shutdown).unwrap();
-        tokio::spawn(server.run(vec![listener]));
-        Server { stream, camera, sent: 0, viewers, address, _trigger: trigger }
+        tokio::spawn(server.clone().run(vec![listener]));
+        Server { stream, camera, sent: 0, viewers, address, tcpcam: server, _trigger: trigger }
     }
 
     /// A picture, which is its number.
     fn picture(&mut self, payload: Bytes) {
         self.sent += 1;
         let format = Format { codec: Codec::Jpeg, width: 16, height: 16, packaging: Packaging::Bare };
-        let (pts, stamps) = (MediaTime(self.sent), Stamps::received(Monotonic(self.sent as u64)));
+        let (pts, stamps) = (MediaTime(self.sent), Stamps::received(self.stream.clock().now()));
         let unit = Unit { payload, pts, dts: pts, keyframe: true, format: Arc::new(format), stamps };
         self.camera.push(unit).unwrap();
     }
@@ -121,7 +122,7 @@ async fn clients_without_end_share_pictures_and_have_a_limit() {
         }
     }
     drop(clients);
-    server.watched_by(0).await;
+    gone(&mut server).await;
 }
 
 #[tokio::test]
@@ -154,13 +155,104 @@ async fn a_wrong_pin_gets_nothing_and_a_few_of_them_shut_the_address_out() {
         client.shutdown().await.ok();
         closed(client).await;
     }
-    // Three of these were wrong PINs; two more are the last that count.
+    // Four of these were wrong PINs; one more is the last that counts.
     let mut client = server.client(&["4711081\n"]).await;
     assert_eq!(frame(&mut client).await, b"one");
-    for _ in 3..MAX_WRONG_PINS {
+    for _ in 4..MAX_WRONG_PINS {
         closed(server.client(&["0000000\n"]).await).await;
     }
     closed(server.client(&["4711081\n"]).await).await;
     drop(client);
     server.watched_by(0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_no_more_gets_all_its_pictures() {
+    let mut server = Server::start().await;
+    server.picture(Bytes::from_static(b"one"));
+    let mut client = server.client(&["4711080"]).await;
+    client.shutdown().await.unwrap();
+    assert_eq!(frame(&mut client).await, b"one");
+    for _ in 0..20 {
+        server.picture(Bytes::from_static(b"more"));
+        assert_eq!(frame(&mut client).await, b"more");
+    }
+    drop(client);
+    gone(&mut server).await;
+}
+
+/// Sends pictures until nobody watches: a client's absence shows in that it takes none.
+async fn gone(server: &mut Server) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.stream.stats().viewers > 0 {
+        assert!(Instant::now() < deadline, "{:?}", server.stream.stats());
+        server.picture(Bytes::from_static(b"another"));
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// For the answer of the server to `request`, which is to hang up.
+async fn answer_to(server: &Server, request: &str) -> Duration {
+    let client = server.client(&[request]).await;
+    let sent = Instant::now();
+    closed(client).await;
+    sent.elapsed()
+}
+
+#[tokio::test]
+async fn the_length_of_the_pin_does_not_show_in_when_a_wrong_one_is_refused() {
+    let server = Server::start().await;
+    // Fewer digits than the PIN has, as many, and more.
+    for request in ["4711", "999999", "99999990"] {
+        let answered = answer_to(&server, request).await;
+        assert!(answered >= QUIET_WRONG / 2, "{request}: at once");
+        assert!(answered < REQUEST_TIMEOUT / 2, "{request}: not when it is quiet, after {answered:?}");
+    }
+    answer_to(&server, "1\n").await;
+    // Who leaves before the answer has used up a try too.
+    drop(server.client(&["99999990"]).await);
+    let blocked = || lock(&server.tcpcam.0.throttle).blocked(server.address.ip(), Instant::now()).is_some();
+    eventually(blocked, || "not blocked".to_owned()).await;
+}
+
+/// Other systems have one address of loopback only.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn connections_that_ask_for_nothing_lock_out_nobody() {
+    let mut server = Server::start().await;
+    server.picture(Bytes::from_static(b"one"));
+    let from = async |host: u8| {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, host], 0))).unwrap();
+        socket.connect(server.address).await.unwrap()
+    };
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        idle.push(from(2).await);
+    }
+    let mut client = server.client(&["4711081\n"]).await;
+    assert_eq!(frame(&mut client).await, b"one", "one address has its few places only");
+    closed(idle.pop().unwrap()).await;
+    for host in 3..30 {
+        idle.push(from(host).await);
+    }
+    let mut client = server.client(&["4711081\n"]).await;
+    assert_eq!(frame(&mut client).await, b"one", "the oldest that asks makes room");
+    closed(idle.swap_remove(0)).await;
+}
+
+#[tokio::test]
+async fn the_last_picture_of_a_camera_that_is_gone_is_not_shown_as_a_live_one() {
+    let mut server = Server::start().await;
+    server.picture(Bytes::from_static(b"old"));
+    server.camera.stalled("the camera is gone");
+    let mut client = server.client(&["4711080\n"]).await;
+    server.watched_by(1).await;
+    let mut frame = std::pin::pin!(frame(&mut client));
+    loop {
+        tokio::select! {
+            frame = &mut frame => return assert_eq!(frame, b"new"),
+            () = sleep(Duration::from_millis(5)) => server.picture(Bytes::from_static(b"new")),
+        }
+    }
 }

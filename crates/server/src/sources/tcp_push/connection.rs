@@ -22,6 +22,10 @@ const READ: usize = 32 * 1024;
 /// A sender that sends only rubbish is logged at its first payload and then each so many.
 const LOG_EACH_DROPS: u64 = 100;
 
+/// A sender that has never given a picture is closed after so many times `stall_timeout`: it holds its number, and may be
+/// none at all. One that has given some is a camera, and may be silent.
+const PATIENCE: u32 = 3;
+
 /// A timer that is not to fire: beyond the life of any connection, and no overflow of the clock.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -153,6 +157,8 @@ impl Conversation {
     async fn run(&mut self, sender: &mut Sender, shared: &Shared) -> End {
         let mut heard = Instant::now();
         let mut stalls = heard + shared.stall_timeout;
+        let patience = shared.stall_timeout.saturating_mul(PATIENCE).min(NEVER);
+        let mut gives_up = heard + patience;
         // Pictures that came of a pause.
         let mut pictures = 0;
         loop {
@@ -163,6 +169,7 @@ impl Conversation {
             if std::mem::take(&mut pictures) > 0 {
                 heard = Instant::now();
                 stalls = heard + shared.stall_timeout;
+                gives_up = heard + NEVER;
             }
             let waits = self.ingest.waits() && sender.reader.unfinished().is_none();
             tokio::select! {
@@ -179,6 +186,10 @@ impl Conversation {
                     self.stall(heard.elapsed());
                     // The next word on it comes from the next picture.
                     stalls = Instant::now() + NEVER;
+                }
+                () = sleep_until(gives_up) => {
+                    let silent = patience.as_secs();
+                    return End::fault("no_picture", format!("no picture within {silent} s of its header"));
                 }
                 () = tokio::time::sleep(PAUSE), if waits => {
                     let taken = self.ingest.paused();

@@ -12,6 +12,11 @@ use std::time::Duration;
 /// A connection.
 pub(super) type Id = u64;
 
+/// A sender without a picture for so long may be the dead connection of a device that is back: a device gives a
+/// connection up after some seconds without a sign of life. With less, two senders on one host that have the same number
+/// would replace each other for ever.
+pub(super) const TAKEOVER: Duration = Duration::from_secs(2);
+
 /// Another sender is at work on this quality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Taken {
@@ -62,6 +67,8 @@ struct Side {
     live: bool,
     /// None came for so long that another sender may have the place.
     silent: bool,
+    /// When the newest picture came, or the connection.
+    heard: Monotonic,
 }
 
 /// The connections of one number.
@@ -84,18 +91,26 @@ impl Group {
         Group { low: None, high: None, main: None, variant: None, written: now, longest_silence }
     }
 
-    /// A connection comes. The one that it replaces, if any, has no part in this any more: a device that
+    /// A connection comes at `now`. The one that it replaces, if any, has no part in this any more: a device that
     /// reconnects, whose old connection is dead, or the successor of one that is silent.
     ///
     /// # Errors
     /// [`Taken`] when somebody else is at work.
-    pub(super) fn join(&mut self, id: Id, quality: Quality, address: IpAddr) -> Result<Option<Id>, Taken> {
+    pub(super) fn join(
+        &mut self,
+        id: Id,
+        quality: Quality,
+        address: IpAddr,
+        now: Monotonic,
+    ) -> Result<Option<Id>, Taken> {
         let place = self.place(quality);
         let old = *place;
-        if let Some(side) = old.filter(|side| side.address != address && !side.silent) {
+        let gives_way =
+            |side: &Side| side.silent || (side.address == address && now.since(side.heard) >= TAKEOVER);
+        if let Some(side) = old.filter(|side| !gives_way(side)) {
             return Err(Taken { by: side.address });
         }
-        *place = Some(Side { id, address, live: false, silent: false });
+        *place = Some(Side { id, address, live: false, silent: false, heard: now });
         let old = old.map(|side| side.id);
         if old.is_some() {
             self.main = self.main.filter(|main| Some(*main) != old);
@@ -108,7 +123,7 @@ impl Group {
     pub(super) fn unit(&mut self, id: Id, keyframe: bool, now: Monotonic) -> (Route, Effect) {
         let Some(quality) = self.quality(id) else { return (Route::Nowhere, Effect::NONE) };
         if let Some(side) = self.place(quality) {
-            (side.live, side.silent) = (true, false);
+            (side.live, side.silent, side.heard) = (true, false, now);
         }
         let mut effect = Effect::NONE;
         let writer_lives = self.main.and_then(|main| self.side(main)).is_some_and(|side| side.live);
@@ -216,8 +231,8 @@ mod tests {
 
         fn both() -> Numbers {
             let mut group = Numbers::new();
-            group.0.join(LOW, Quality::Low, address(1)).unwrap();
-            group.0.join(HIGH, Quality::High, address(1)).unwrap();
+            group.join(LOW, Quality::Low, 1).unwrap();
+            group.join(HIGH, Quality::High, 1).unwrap();
             group
         }
 
@@ -226,6 +241,10 @@ mod tests {
             let mut group = Numbers::both();
             assert_eq!((group.key(HIGH), group.key(LOW)), (MAIN, VARIANT));
             group
+        }
+
+        fn join(&mut self, id: Id, quality: Quality, host: u8) -> Result<Option<Id>, Taken> {
+            self.0.join(id, quality, address(host), Monotonic(self.1))
         }
 
         fn key(&mut self, id: Id) -> (Route, Effect) {
@@ -243,7 +262,7 @@ mod tests {
     fn either_quality_alone_is_the_stream() {
         for (id, quality) in [(LOW, Quality::Low), (HIGH, Quality::High)] {
             let mut group = Numbers::new();
-            assert_eq!(group.0.join(id, quality, address(1)), Ok(None));
+            assert_eq!(group.join(id, quality, 1), Ok(None));
             assert_eq!(group.delta(id), NOWHERE, "it begins at a keyframe");
             assert_eq!((group.key(id), group.delta(id)), (MAIN, MAIN));
             assert_eq!(group.0.silent(id), MAIN_STALLED);
@@ -325,14 +344,19 @@ mod tests {
     #[test]
     fn the_same_address_takes_over_and_another_only_what_is_silent() {
         let mut group = Numbers::running();
-        assert_eq!(group.0.join(3, Quality::High, address(2)), Err(Taken { by: address(1) }));
-        assert_eq!(group.0.join(3, Quality::High, address(1)), Ok(Some(HIGH)));
+        assert_eq!(group.join(3, Quality::High, 2), Err(Taken { by: address(1) }));
+        assert_eq!(group.join(3, Quality::High, 1), Err(Taken { by: address(1) }), "it is at work");
+        group.1 += TAKEOVER.as_micros() as u64;
+        assert_eq!(group.join(3, Quality::High, 2), Err(Taken { by: address(1) }), "another waits longer");
+        assert_eq!(group.join(3, Quality::High, 1), Ok(Some(HIGH)));
+        assert_eq!(group.join(6, Quality::High, 1), Err(Taken { by: address(1) }), "it has just come");
         assert_eq!(group.0.leave(HIGH), Effect::NONE, "the replaced one has no part any more");
         assert_eq!((group.key(HIGH), group.delta(3), group.delta(LOW)), (NOWHERE, NOWHERE, VARIANT));
         assert_eq!((group.key(3), group.delta(LOW)), (MAIN, VARIANT));
         group.0.silent(3);
-        assert_eq!(group.0.join(4, Quality::High, address(2)), Ok(Some(3)));
-        assert_eq!(group.0.join(5, Quality::Low, address(1)), Ok(Some(LOW)));
+        assert_eq!(group.join(4, Quality::High, 2), Ok(Some(3)));
+        group.1 += TAKEOVER.as_micros() as u64;
+        assert_eq!(group.join(5, Quality::Low, 1), Ok(Some(LOW)));
         assert_eq!((group.delta(5), group.key(5)), (NOWHERE, MAIN), "nobody writes the stream");
         assert_eq!(group.key(4), MAIN);
     }
@@ -355,7 +379,7 @@ mod tests {
                         *there = false;
                     }
                     (0, false) => {
-                        group.0.join(id, quality, address(1)).unwrap();
+                        group.join(id, quality, 1).unwrap();
                         *there = true;
                         // The same number again is another encoder.
                         writer = writer.filter(|writer| *writer != id);

@@ -1,6 +1,6 @@
 //! The stream numbers that are being pushed, each with its connections and its stream.
 
-use super::group::{Change, Effect, Group, Id, Route};
+use super::group::{Change, Effect, Group, Id, Route, TAKEOVER};
 use crate::config::TcpPush;
 use camherd_hub::{Busy, Full, Hub, Owner, Publisher, Stream};
 use camherd_media::time::MediaTime;
@@ -39,6 +39,18 @@ pub(super) enum Refused {
         quality: Quality,
         /// The other sender.
         by: IpAddr,
+    },
+    /// This quality is being sent from the same address.
+    #[error(
+        "{} quality of number {number} is being pushed from this very address already: two senders have the same number, \
+         or a device is back, which is let in once its old connection has sent no picture for {} s",
+        quality.name(), TAKEOVER.as_secs()
+    )]
+    TakenHere {
+        /// The stream number.
+        number: u16,
+        /// Which quality.
+        quality: Quality,
     },
     /// The number has no name that a stream can have.
     #[error("number {0} has no stream name")]
@@ -122,10 +134,14 @@ impl Numbers {
         };
         let (stream, replaced) = {
             let mut pushed = lock(&pushed);
-            let joined = pushed.group.join(id, quality, peer);
+            let now = pushed.stream.clock().now();
+            let joined = pushed.group.join(id, quality, peer, now);
             let old = joined.map_err(|taken| {
                 pushed.stream.count_drop("taken", format!("a second sender at {peer} was refused"));
-                Refused::Taken { number, quality, by: taken.by }
+                match taken.by {
+                    by if by == peer => Refused::TakenHere { number, quality },
+                    by => Refused::Taken { number, quality, by },
+                }
             })?;
             if let Some(old) = old.and_then(|old| pushed.senders.remove(&old)) {
                 pushed.stream.count_drop("replaced", format!("a newer connection came from {peer}"));

@@ -319,7 +319,18 @@ async fn a_second_sender_replaces_its_own_and_nobody_else() {
     Sender::from(&server, 2, [1, 0, HIGH_QUALITY]).await.closed().await;
     server.refused("being pushed from 127.0.0.1 already").await;
     dropped(&stream, "taken", 1).await;
-    let mut again = Sender::connect(&server, 1, 0, HIGH_QUALITY).await;
+    // As a device that is back while its old connection is dead: it tries until it is let in.
+    let replaced = || stream.stats().drops.contains_key("replaced");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut again = loop {
+        let mut again = Sender::connect(&server, 1, 0, HIGH_QUALITY).await;
+        if tokio::time::timeout(Duration::from_millis(100), again.0.read_u8()).await.is_err() {
+            break again;
+        }
+        assert!(Instant::now() < deadline, "{:?}", stream.stats());
+    };
+    assert!(replaced());
+    server.refused("from this very address already").await;
     again.send(&picture(2)).await;
     first.closed().await;
     units(&stream, 2).await;
@@ -370,4 +381,39 @@ fn a_picture_is_not_copied() {
     let mut ingest = ingest::Ingest::new(camherd_media::wire::tcp_push::Kind::Jpeg, hub(1).clock());
     let taken = ingest.payload(&payload, camherd_media::time::Monotonic(0));
     assert_eq!(taken[0].as_ref().unwrap().payload.as_ptr(), payload.as_ptr(), "no copy is made");
+}
+
+#[tokio::test]
+async fn two_senders_of_one_host_with_the_same_number_do_not_replace_each_other() {
+    let server = Server::start(|_| {}).await;
+    let mut first = Sender::connect(&server, 1, 0, HIGH_QUALITY).await;
+    first.send(&picture(1)).await;
+    let stream = server.stream("door").await;
+    units(&stream, 1).await;
+    for number in 1..=5 {
+        let mut second = Sender::connect(&server, 1, 0, HIGH_QUALITY).await;
+        second.send(&picture(0)).await;
+        second.closed().await;
+        dropped(&stream, "taken", u64::from(number)).await;
+        first.send(&picture(number + 1)).await;
+        units(&stream, u64::from(number) + 1).await;
+        assert_eq!(newest(&stream), picture(number + 1));
+    }
+    assert_eq!(stream.stats().drops.get("replaced"), None);
+}
+
+#[tokio::test]
+async fn a_sender_that_never_gives_a_picture_does_not_keep_its_number() {
+    let server = Server::start(|config| config.stall_timeout = Duration::from_millis(100)).await;
+    let mut camera = Sender::connect(&server, 2, 0, HIGH_QUALITY).await;
+    camera.send(&picture(1)).await;
+    let mut idle = Sender::connect(&server, 1, 0, HIGH_QUALITY).await;
+    idle.send(b"Hello World, no picture").await;
+    let stream = server.stream("door").await;
+    idle.closed().await;
+    dropped(&stream, "no_picture", 1).await;
+    state(&stream, "of its header").await;
+    eventually(|| server.cameras.count() == 1, || "a camera that falls silent stays".to_owned()).await;
+    camera.send(&picture(2)).await;
+    units(&server.stream("stream2").await, 2).await;
 }
