@@ -6,6 +6,7 @@
 //! Cameras that are pulled: [`pull`] keeps one connection to each, through [`rtsp`], [`http`] or [`tcpcam`].
 
 pub mod connected;
+pub(crate) mod h264_pause;
 pub mod http;
 pub(crate) mod jpeg_units;
 pub mod naming;
