@@ -221,7 +221,7 @@ def test_h264_in_annex_b(binary: Path, tmp_path: Path, door: str) -> None:
     assert probe(tmp_path / "clip.h264")["nb_read_frames"] == "12"
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mjpeg", "f-%06d.jpg"])
 def test_an_interrupted_run_leaves_whole_files(
     binary: Path, tmp_path: Path, door: str, name: str, number: signal.Signals, status: int
@@ -247,6 +247,38 @@ def test_an_interrupted_run_leaves_whole_files(
         assert files == [f"f-{place:06}.jpg" for place in range(1, len(files) + 1)]
         for file in files:
             jpegs.sequence_of((tmp_path / file).read_bytes())
+
+
+def test_a_closed_terminal_leaves_a_whole_file(binary: Path, tmp_path: Path, door: str) -> None:
+    """The shell and the system each send a SIGHUP, and nothing can be written to the terminal any more."""
+    ours, theirs = os.openpty()
+    arguments = [str(binary), "grab", door, "-o", "clip.mjpeg"]
+    with subprocess.Popen(
+        arguments, cwd=tmp_path, env=clean_environment({"LOG_LEVEL": "info"}), stdin=theirs, stdout=theirs, stderr=theirs
+    ) as command:
+        os.close(theirs)
+        eventually(lambda: any(path.stat().st_size > 20_000 for path in tmp_path.glob(".clip.mjpeg.*.part")))
+        os.close(ours)
+        command.send_signal(signal.SIGHUP)
+        command.send_signal(signal.SIGHUP)
+        assert command.wait(20) == 129
+    assert names(tmp_path) == ["clip.mjpeg"]
+    for picture in split((tmp_path / "clip.mjpeg").read_bytes()):
+        jpegs.sequence_of(picture)
+
+
+def test_nohup_outlives_the_terminal(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
+    arguments = ["nohup", str(binary), "grab", http_camera.url, "-o", "clip.mjpeg"]
+    with subprocess.Popen(
+        arguments, cwd=tmp_path, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as command:
+        eventually(lambda: len(http_camera.sent) > 3)
+        command.send_signal(signal.SIGHUP)
+        more = len(http_camera.sent) + 10
+        eventually(lambda: len(http_camera.sent) > more)
+        assert command.poll() is None
+        command.send_signal(signal.SIGTERM)
+        assert command.wait(20) == 143
 
 
 def test_a_file_that_is_killed_in_the_making_does_not_appear(binary: Path, tmp_path: Path, door: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -101,6 +102,29 @@ def test_ffmpeg_pipes_h264(binary: Path, tmp_path: Path, receiver: PushServer) -
     probe = ["ffprobe", "-v", "error", "-f", "h264", "-count_frames", "-show_entries", "stream=nb_read_frames"]
     done = subprocess.run([*probe, "-of", "csv=p=0", "-"], input=b"".join(received.chunks), capture_output=True, check=True)
     assert (done.stdout.split(), done.stderr) == ([b"45"], b"")
+
+
+def test_h264_of_a_pipe_is_sent_before_the_next_picture(binary: Path, tmp_path: Path, receiver: PushServer) -> None:
+    encode = ffmpeg(
+        "-i", "testsrc=size=160x120:rate=30", "-frames:v", "12", "-c:v", "libx264", "-preset", "ultrafast",
+        "-tune", "zerolatency", "-x264-params", "aud=1", "-f", "h264", "-",
+    )
+    stream = subprocess.run(encode, capture_output=True, check=True).stdout
+    delimiter = b"\0\0\0\1\x09"
+    written = [delimiter + rest for rest in stream.split(delimiter)[1:]]
+    assert len(written) == 12
+    reading, writing = pipe()
+    with writing, Command(binary, tmp_path, "push", "-", "--to", receiver.url(), stdin=reading) as push:
+        os.close(reading)
+        for index, picture in enumerate(written):
+            writing.write(picture)
+            # Three more pictures show that what is written ends with one; the first two may be read as one.
+            due = index + 1 if index >= 4 else index
+            eventually(lambda: sum(len(connection.chunks) for connection in receiver.pushes) >= due)
+        writing.close()
+        status, _, err = push.end()
+    assert status == 0, err
+    assert len(receiver.pushes[0].chunks) == 12
 
 
 def test_it_reconnects_for_ever_and_begins_with_a_keyframe(binary: Path, tmp_path: Path, free_port: int) -> None:

@@ -16,6 +16,7 @@ pub mod convert;
 pub mod decode;
 pub mod h264;
 pub mod jpeg;
+pub mod memory;
 pub mod picture;
 mod recolour;
 pub mod scale;

@@ -44,7 +44,8 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("camherd: {}", chain(&*error));
+            // `eprintln!` would panic when the terminal is gone.
+            let _ = writeln!(std::io::stderr(), "camherd: {}", chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -109,7 +110,7 @@ fn camera(matches: &ArgMatches) -> Result<(), AnyError> {
         let (trigger, shutdown) = shutdown::channel();
         signals::stop_on_signal(trigger)?;
         let summary = virtual_camera::run(options, async move { shutdown.wait().await }).await?;
-        println!("{summary}");
+        say(&summary.to_string());
         Ok(())
     })
 }

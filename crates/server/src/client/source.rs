@@ -83,7 +83,8 @@ impl fmt::Display for Address {
 /// The flags of a source on the network.
 #[derive(Clone, clap::Args)]
 pub struct SourceArgs {
-    /// Token for a camherd server; by default what CAMHERD_TOKEN in the environment says.
+    /// Token for a camherd server; by default what CAMHERD_TOKEN in the environment says. Other users of this machine
+    /// see it in the list of processes: use the variable.
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
     /// How an RTSP camera sends its packets: tcp or udp.

@@ -13,7 +13,8 @@ use std::time::Duration;
 /// stream on a camherd server: so also what is pushed to a server (ws, or tcp number 1 as camherd://HOST/stream1).
 #[derive(Clone, clap::Args)]
 pub struct Args {
-    /// Where the frames come from: rtsp://, http://, tcpcam:// or camherd://HOST:PORT/NAME.
+    /// Where the frames come from: rtsp://, http://, tcpcam:// or camherd://HOST:PORT/NAME. Other users of this machine
+    /// see a password or PIN in it in the list of processes: a server with the camera in its configuration file keeps it.
     source: String,
     /// Where they go: 'frame-%06d.jpg' (a file each, numbered from 1), clip.mjpeg, clip.mp4, clip.h264, or - for
     /// standard output.

@@ -8,6 +8,12 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// Random bytes in the name of a file in the making: too many to lay something at each such name.
+const SUFFIX: usize = 6;
+
+/// Names that are tried. With such names the first is free, unless the random numbers are none.
+const ATTEMPTS: u32 = 8;
+
 /// A file in the making. Dropped without [`finish`](WholeFile::finish) it is gone.
 pub(super) struct WholeFile {
     file: File,
@@ -32,8 +38,7 @@ impl WholeFile {
             }
             _ => {}
         }
-        let temporary = temporary(path)?;
-        let file = File::create(&temporary)?;
+        let (file, temporary) = create_beside(path, random)?;
         Ok(WholeFile { file, path: path.to_owned(), temporary: Some(temporary), whole: 0 })
     }
 
@@ -80,13 +85,35 @@ impl Drop for WholeFile {
     }
 }
 
-/// A name beside `path` that no other process uses.
-fn temporary(path: &Path) -> io::Result<PathBuf> {
+/// Creates a file beside `path` under a name that nothing has, and that nobody can have guessed.
+///
+/// What has the name already may be a link that somebody else laid in a directory that both may write to, so it is
+/// not opened.
+fn create_beside(
+    path: &Path,
+    mut random: impl FnMut() -> io::Result<[u8; SUFFIX]>,
+) -> io::Result<(File, PathBuf)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let mut hidden = OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}.part", std::process::id()));
-    Ok(path.with_file_name(hidden))
+    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    for _ in 0..ATTEMPTS {
+        let suffix: String = random()?.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{suffix}.part"));
+        let temporary = path.with_file_name(hidden);
+        match File::create_new(&temporary) {
+            Ok(file) => return Ok((file, temporary)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken)
+}
+
+fn random() -> io::Result<[u8; SUFFIX]> {
+    let mut bytes = [0; SUFFIX];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -137,6 +164,42 @@ mod tests {
         drop(file);
         WholeFile::create(&directory.0.join("b.jpg")).unwrap().finish().unwrap();
         assert!(directory.names().is_empty(), "{:?}", directory.names());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_lies_at_the_temporary_name_is_left_as_it_is() {
+        let directory = Directory::new("link");
+        let (path, other) = (directory.0.join("a.jpg"), directory.0.join("other"));
+        fs::write(&other, "other's").unwrap();
+        std::os::unix::fs::symlink(&other, directory.0.join(".a.jpg.000000000000.part")).unwrap();
+        std::os::unix::fs::symlink("nowhere", directory.0.join(".a.jpg.010101010101.part")).unwrap();
+        let mut next = 0;
+        let counting = || {
+            next += 1;
+            Ok([next - 1; SUFFIX])
+        };
+        let (mut file, temporary) = create_beside(&path, counting).unwrap();
+        assert!(temporary.ends_with(".a.jpg.020202020202.part"), "{temporary:?}");
+        file.write_all(b"mine").unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"other's");
+        assert!(!directory.0.join("nowhere").exists());
+        let always = create_beside(&path, || Ok([0; SUFFIX])).unwrap_err();
+        assert_eq!(always.kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn two_writers_of_one_name_do_not_meet() {
+        let directory = Directory::new("two");
+        let path = directory.0.join("a.jpg");
+        let (mut one, mut two) = (WholeFile::create(&path).unwrap(), WholeFile::create(&path).unwrap());
+        one.append(b"one").unwrap();
+        two.append(b"2").unwrap();
+        one.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        two.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"2");
+        assert_eq!(directory.names(), ["a.jpg"]);
     }
 
     #[cfg(unix)]

@@ -15,7 +15,8 @@ pub(super) const FPS: std::ops::RangeInclusive<f64> = 0.01..=240.0;
 #[derive(Clone, clap::Args)]
 pub struct Args {
     /// Where the pictures come from: - (standard input), a file (.mjpeg, .jpg, .h264), /dev/videoN, or what grab
-    /// takes: rtsp://, http://, tcpcam:// or camherd://HOST:PORT/NAME.
+    /// takes: rtsp://, http://, tcpcam:// or camherd://HOST:PORT/NAME. Other users of this machine see a password or PIN
+    /// in it in the list of processes: a server with the camera in its configuration file keeps it.
     source: String,
     /// Where they go: tcp://HOST:12345/N?quality=high|low or ws://HOST:8080/ws/camera/NAME.
     #[arg(long, value_name = "URL")]

@@ -8,6 +8,7 @@
 
 pub mod connected;
 pub mod device;
+pub(crate) mod h264_pause;
 pub mod http;
 pub(crate) mod jpeg_units;
 pub mod naming;

@@ -1,6 +1,6 @@
 //! The device: which format it is asked for, and the thread that waits for its pictures.
 
-use super::raw::{Layout, to_picture};
+use super::raw::{Layout, RawError, to_picture};
 use crate::client::source::{End, Ender, Ending};
 use crate::sources::jpeg_units::JpegUnits;
 use bytes::Bytes;
@@ -85,7 +85,7 @@ async fn publish(
         let picture = match picture {
             Ok(Some(picture)) => picture,
             Ok(None) => {
-                publisher.stream().count_drop("device", "the device marked a picture as broken".to_owned());
+                publisher.stream().count_drop("device", "the device gave a broken picture".to_owned());
                 continue;
             }
             Err(error) => return format!("the camera does not go on: {error}"),
@@ -148,7 +148,7 @@ impl Camera {
         })
     }
 
-    /// Waits for the next picture; `None` for one that the device says is broken.
+    /// Waits for the next picture; `None` for one that is broken: the device says so, or a part is missing.
     fn next(&mut self) -> io::Result<Option<Bytes>> {
         let Camera { stream, gives, size, stride, picture, encoder } = self;
         stream.dequeue(|view| {
@@ -158,12 +158,24 @@ impl Camera {
             match gives {
                 // The device writes into this buffer again.
                 Gives::Jpeg => Ok(Some(Bytes::copy_from_slice(&view))),
-                Gives::Raw(layout) => {
-                    to_picture(*layout, &view, *stride, *size, picture).map_err(io::Error::other)?;
-                    encoder.encode(picture).map(Some).map_err(io::Error::other)
-                }
+                Gives::Raw(layout) => match to_picture(*layout, &view, *stride, *size, picture) {
+                    Ok(()) => encoder.encode(picture).map(Some).map_err(io::Error::other),
+                    Err(error) => broken(error).map(|()| None),
+                },
             }
         })
+    }
+}
+
+/// Whether a device that gave no picture may give the next: what a USB camera loses on the wire is missing from one
+/// buffer, a size that cannot be encoded is that of all.
+fn broken(error: RawError) -> io::Result<()> {
+    match error {
+        RawError::Short { .. } => {
+            tracing::debug!("no picture: {error}");
+            Ok(())
+        }
+        RawError::Size(_) => Err(io::Error::other(error)),
     }
 }
 
@@ -172,5 +184,19 @@ fn set_to(device: &Device) -> Option<(u32, u32)> {
     match device.format(BufType::VIDEO_CAPTURE) {
         Ok(linuxvideo::format::Format::VideoCapture(format)) => Some((format.width(), format.height())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_buffer_is_one_picture_less_and_a_wrong_size_the_end() {
+        let mut picture = Picture::default();
+        let mut taken =
+            |data: &[u8], size| to_picture(Layout::Yu12, data, 0, size, &mut picture).unwrap_err();
+        assert!(broken(taken(&[0; 11], (4, 2))).is_ok());
+        assert!(broken(taken(&[], (0, 2))).is_err());
     }
 }

@@ -2,10 +2,11 @@
 
 use super::Coding;
 use crate::client::video_units::{Dropped, VideoUnits};
+use crate::sources::h264_pause::PausingSplitter;
 use crate::sources::jpeg_units::JpegUnits;
 use bytes::Bytes;
 use camherd_hub::Clock;
-use camherd_media::codec::h264::split::{AccessUnit, AccessUnitSplitter};
+use camherd_media::codec::h264::split::AccessUnit;
 use camherd_media::codec::jpeg;
 use camherd_media::time::Monotonic;
 use camherd_media::unit::{Stamps, Unit};
@@ -67,7 +68,7 @@ pub(super) enum Piece {
 /// Cuts the bytes and makes units of the pictures.
 pub(super) enum Cutter {
     Mjpeg { reader: Reader, units: JpegUnits },
-    H264 { splitter: AccessUnitSplitter, units: Box<VideoUnits> },
+    H264 { splitter: PausingSplitter, units: Box<VideoUnits> },
 }
 
 impl Cutter {
@@ -75,7 +76,7 @@ impl Cutter {
         match coding {
             Coding::Mjpeg => Cutter::Mjpeg { reader: Reader::new(None), units: JpegUnits::default() },
             Coding::H264 => {
-                Cutter::H264 { splitter: AccessUnitSplitter::new(), units: Box::new(VideoUnits::h264()) }
+                Cutter::H264 { splitter: PausingSplitter::new(), units: Box::new(VideoUnits::h264()) }
             }
         }
     }
@@ -93,9 +94,32 @@ impl Cutter {
                 };
                 std::iter::from_fn(next).collect()
             }
-            Cutter::H264 { splitter, .. } => {
-                splitter.push(chunk).into_iter().map(Piece::AccessUnit).collect()
+            Cutter::H264 { splitter, units } => {
+                let pushed = splitter.push(chunk);
+                let mut pieces = Vec::with_capacity(pushed.units.len() + 1);
+                if pushed.cut {
+                    units.lost();
+                    pieces.push(Piece::Dropped("cut", "a pause in the middle of a picture".to_owned()));
+                }
+                pieces.extend(pushed.units.into_iter().map(Piece::AccessUnit));
+                pieces
             }
+        }
+    }
+
+    /// Whether a picture waits that [`paused`](Self::paused) would give.
+    pub(super) fn waits(&self) -> bool {
+        match self {
+            Cutter::Mjpeg { .. } => false,
+            Cutter::H264 { splitter, .. } => splitter.waits(),
+        }
+    }
+
+    /// What is taken to be complete when nothing has come for a pause.
+    pub(super) fn paused(&mut self) -> Option<Piece> {
+        match self {
+            Cutter::Mjpeg { .. } => None,
+            Cutter::H264 { splitter, .. } => splitter.paused().map(Piece::AccessUnit),
         }
     }
 
@@ -106,7 +130,7 @@ impl Cutter {
                 *reader = Reader::new(None);
                 None
             }
-            Cutter::H264 { splitter, .. } => splitter.flush().map(Piece::AccessUnit),
+            Cutter::H264 { splitter, .. } => splitter.finish().map(Piece::AccessUnit),
         }
     }
 
@@ -147,6 +171,7 @@ impl Cutter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use camherd_media::codec::h264::split::AccessUnitSplitter;
 
     const H264: &[u8] = include_bytes!("../../../../../testdata/h264/baseline_4slices_64x64.h264");
     const H265: &[u8] = include_bytes!("../../../../../testdata/h265/main_bframes_70x50.h265");
@@ -178,6 +203,27 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_program_that_writes_whole_pictures_has_them_out_after_a_pause() {
+        let (clock, mut cutter) = (Clock::start(), Cutter::new(Coding::H264));
+        let pictures = AccessUnitSplitter::new().push_complete(H264);
+        for (index, picture) in pictures.iter().take(6).enumerate() {
+            // Until the program is trusted, the next picture ends the last one.
+            assert_eq!(cutter.push(&picture.data).len(), usize::from((1..=3).contains(&index)));
+            assert_eq!(cutter.waits(), index >= 3, "picture {index}");
+            let paused = cutter.paused().map(|piece| cutter.unit(piece, &clock, Monotonic(1)).is_ok());
+            assert_eq!(paused, (index >= 3).then_some(true));
+        }
+        // A pause within a picture is said, and the program not trusted again.
+        let (begin, end) = pictures[6].data.split_at(pictures[6].data.len() / 2);
+        cutter.push(begin);
+        assert!(cutter.paused().is_some());
+        assert!(matches!(cutter.push(end)[..], [Piece::Dropped("cut", _)]));
+        assert!(cutter.push(&pictures[7].data).is_empty(), "the rest of that picture is none");
+        assert_eq!(cutter.push(&pictures[8].data), [Piece::AccessUnit(pictures[7].clone())]);
+        assert!(!cutter.waits());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cut;
 
 use super::args::FPS;
 use crate::client::source::{End, Ender, Ending};
+use crate::sources::h264_pause::PAUSE;
 use ::bytes::BytesMut;
 use bytes::Chunk;
 use camherd_hub::{Clock, Publisher};
@@ -150,7 +151,7 @@ impl Feed {
         let mut cutter = Cutter::new(coding);
         self.publish_all(&mut cutter, &first).await?;
         let mut before = 0;
-        while let Some(chunk) = chunks.recv().await {
+        while let Some(chunk) = self.next(&mut chunks, &mut cutter).await? {
             match chunk {
                 Chunk::Data(data) => self.publish_all(&mut cutter, &data).await?,
                 Chunk::Again => {
@@ -165,6 +166,23 @@ impl Feed {
         }
         self.publish_rest(&mut cutter).await?;
         if self.published == 0 { Err(self.no_picture()) } else { Ok(()) }
+    }
+
+    /// Waits for the next chunk. A picture that is whole by then is published meanwhile.
+    async fn next(
+        &mut self,
+        chunks: &mut mpsc::Receiver<Chunk>,
+        cutter: &mut Cutter,
+    ) -> Result<Option<Chunk>, String> {
+        if cutter.waits() {
+            if let Ok(chunk) = timeout(PAUSE, chunks.recv()).await {
+                return Ok(chunk);
+            }
+            if let Some(piece) = cutter.paused() {
+                self.publish(cutter, piece).await?;
+            }
+        }
+        Ok(chunks.recv().await)
     }
 
     fn no_picture(&self) -> String {

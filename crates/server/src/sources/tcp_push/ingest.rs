@@ -1,28 +1,17 @@
 //! Payloads become units, or are counted as dropped.
 
+pub(super) use crate::sources::h264_pause::PAUSE;
+use crate::sources::h264_pause::PausingSplitter;
 use crate::sources::jpeg_units::JpegUnits;
 use bytes::Bytes;
 use camherd_hub::Clock;
 use camherd_media::codec::h264::normalise::Normaliser;
-use camherd_media::codec::h264::split::{AccessUnit, AccessUnitSplitter, begins_access_unit};
+use camherd_media::codec::h264::split::{AccessUnit, begins_access_unit};
 use camherd_media::codec::jpeg;
 use camherd_media::time::{MediaTime, Monotonic};
 use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
 use camherd_media::wire::tcp_push::Kind;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// After so long without another byte, a payload that ended where pictures have ended so far is taken to end one: the
-/// next picture, which would prove it, comes a frame time later. Programs that write a picture in two pieces write
-/// them within microseconds.
-pub(super) const PAUSE: Duration = Duration::from_millis(3);
-
-/// So many payloads in a row must have begun with a picture before it is believed that they also end with one.
-const ALIGNED: u32 = 3;
-
-/// Programs that read a pipe pass on what their buffer holds, whose size is a multiple of this; what they cut there
-/// goes on in the next payload.
-const BLOCK: usize = 1024;
 
 /// What is dropped: a short label, and what was wrong.
 pub(super) type Dropped = (&'static str, String);
@@ -65,15 +54,15 @@ impl Ingest {
     pub(super) fn waits(&self) -> bool {
         match &self.coding {
             Coding::Jpeg(_) => false,
-            Coding::H264(h264) => h264.waits(),
+            Coding::H264(h264) => h264.splitter.waits(),
         }
     }
 
     /// Nothing has come for [`PAUSE`], and no part of a message is there.
     pub(super) fn paused(&mut self) -> Taken {
         match &mut self.coding {
-            Coding::H264(h264) if h264.waits() => h264.flush(),
-            _ => Vec::new(),
+            Coding::Jpeg(_) => Vec::new(),
+            Coding::H264(h264) => h264.paused(),
         }
     }
 
@@ -81,7 +70,7 @@ impl Ingest {
     pub(super) fn finish(&mut self) -> Taken {
         match &mut self.coding {
             Coding::Jpeg(_) => Vec::new(),
-            Coding::H264(h264) => h264.flush(),
+            Coding::H264(h264) => h264.finish(),
         }
     }
 }
@@ -89,22 +78,12 @@ impl Ingest {
 /// H.264 that is cut into payloads anywhere.
 struct H264 {
     clock: Clock,
-    splitter: AccessUnitSplitter,
+    splitter: PausingSplitter,
     normaliser: Normaliser,
     format: Option<Arc<Format>>,
     last: MediaTime,
     /// When the newest payload came.
     arrived: Monotonic,
-    /// How many payloads in a row have begun with a picture.
-    aligned: u32,
-    /// The newest payload is as long as a buffer.
-    block: bool,
-    /// The picture in front of the next payload was taken to be whole.
-    flushed: bool,
-    /// It was not: payloads of this sender do end anywhere.
-    cut: bool,
-    /// The next access unit may be the rest of a picture.
-    rest: bool,
     too_large: u64,
 }
 
@@ -112,16 +91,11 @@ impl H264 {
     fn new(clock: Clock) -> H264 {
         H264 {
             clock,
-            splitter: AccessUnitSplitter::new(),
+            splitter: PausingSplitter::new(),
             normaliser: Normaliser::new(),
             format: None,
             last: MediaTime(i64::MIN),
             arrived: Monotonic(0),
-            aligned: 0,
-            block: false,
-            flushed: false,
-            cut: false,
-            rest: false,
             too_large: 0,
         }
     }
@@ -130,17 +104,14 @@ impl H264 {
         let mut taken = Taken::new();
         let begins = begins_access_unit(payload);
         let begun = self.splitter.has_picture();
-        if self.flushed || begun {
-            self.aligned = if begins { self.aligned.saturating_add(1) } else { 0 };
-        }
-        if std::mem::take(&mut self.flushed) && !begins {
-            (self.cut, self.rest) = (true, true);
+        let pushed = self.splitter.push(payload);
+        if pushed.cut {
             self.normaliser.wait_for_keyframe();
             taken.push(Err(("cut", "a pause in the middle of a picture".to_owned())));
         }
         // What a payload completes by beginning with the next picture had arrived with the one before.
         let mut arrived = if begins && begun { self.arrived } else { now };
-        for unit in self.splitter.push(payload) {
+        for unit in pushed.units {
             taken.extend(self.unit(unit, arrived));
             arrived = now;
         }
@@ -148,24 +119,21 @@ impl H264 {
         if std::mem::replace(&mut self.too_large, too_large) != too_large {
             taken.push(Err(("too_large", "a picture is too large, or this is no H.264".to_owned())));
         }
-        (self.arrived, self.block) = (now, payload.len().is_multiple_of(BLOCK));
+        self.arrived = now;
         taken
     }
 
-    fn waits(&self) -> bool {
-        !self.cut && !self.block && self.aligned >= ALIGNED && self.splitter.has_picture()
+    fn paused(&mut self) -> Taken {
+        let unit = self.splitter.paused();
+        unit.and_then(|unit| self.unit(unit, self.arrived)).into_iter().collect()
     }
 
-    fn flush(&mut self) -> Taken {
-        let Some(unit) = self.splitter.flush() else { return Vec::new() };
-        self.flushed = true;
-        self.unit(unit, self.arrived).into_iter().collect()
+    fn finish(&mut self) -> Taken {
+        let unit = self.splitter.finish();
+        unit.and_then(|unit| self.unit(unit, self.arrived)).into_iter().collect()
     }
 
     fn unit(&mut self, unit: AccessUnit, received: Monotonic) -> Option<Result<Unit, Dropped>> {
-        if std::mem::take(&mut self.rest) && !begins_access_unit(&unit.data) {
-            return None;
-        }
         if unit.after_loss {
             self.normaliser.wait_for_keyframe();
         }
@@ -195,6 +163,7 @@ impl H264 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use camherd_media::codec::h264::split::AccessUnitSplitter;
 
     const JPEG: &[u8] = include_bytes!("../../../../../testdata/jpeg/baseline_422.jpg");
     const STREAM: &[u8] = include_bytes!("../../../../../testdata/h264/baseline_4slices_64x64.h264");
@@ -296,7 +265,7 @@ mod tests {
         }
         assert!(ingest.waits());
         let mut block = pictures[4].to_vec();
-        block.resize(block.len().next_multiple_of(BLOCK), 7);
+        block.resize(block.len().next_multiple_of(1024), 7);
         take(&mut ingest, &block, 2);
         assert!(!ingest.waits());
     }
