@@ -67,7 +67,7 @@ def test_slow_mp4_viewer_resumes_at_a_keyframe(serve):
     with (
         RunningCamera(server, "door", fps=15, draw=lambda number: rough[number % 20]),
         open_socket(server, "/ws/fmp4?stream=door", max_queue=None) as quick,
-        RawWebSocket(server.address, "/ws/fmp4?stream=door", receive_buffer=4096) as slow,
+        RawWebSocket(server.address, "/ws/fmp4?stream=door&quality=high", receive_buffer=4096) as slow,
     ):
         eventually(lambda: server.stream("door")["viewers"] == 2, "both viewers")
         fragments = 0

@@ -267,9 +267,9 @@ impl Follower {
         }
         next.given = true;
         self.shown = next;
-        self.skipped = 0;
         self.last = Some(delivery.unit.pts);
-        Some(Delivery { missed: 0, ..delivery })
+        // What the other quality numbers and misses means nothing to this viewer; what it was not sent does.
+        Some(Delivery { missed: std::mem::take(&mut self.skipped), ..delivery })
     }
 
     /// The picture if it is worth sending, and what follows of its being late.
@@ -446,6 +446,28 @@ mod tests {
         assert!(shown[..first].windows(2).all(|pair| number(&pair[1]) == number(&pair[0]) + 1), "{shown:?}");
         assert!(number(&shown[first]) <= number(&shown[first - 1]) + 1, "{shown:?}");
         assert_eq!(scene.stream.variant("low").stats().viewers, 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_left_out_before_a_change_of_quality_is_told_with_it() {
+        let mut scene = Scene::new();
+        let mut viewer = scene.viewer(Choice::Automatic);
+        assert_eq!(taken(&mut viewer), ["live", "h1"]);
+        let (mut cx, begin) = (Context::from_waker(Waker::noop()), Instant::now());
+        let mut told = 0;
+        while viewer.quality() == Quality::High {
+            assert!(begin.elapsed() < Duration::from_secs(20), "it stays");
+            scene.send(scene.sent % 10 == 0, TOO_LATE * 2);
+            while let Poll::Ready(event) = viewer.poll_next(&mut cx) {
+                let Event::Unit(delivery) = event else { continue };
+                told += delivery.missed + 1;
+                if viewer.quality() == Quality::Low {
+                    break;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(told > 10, "of the {} pictures that were sent only {told} are accounted for", scene.sent);
     }
 
     #[tokio::test]
