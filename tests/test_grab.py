@@ -367,7 +367,7 @@ def test_the_line_of_progress_is_on_a_terminal_only(binary: Path, tmp_path: Path
             assert command.wait(20) == 0
         assert (shown == b"") == quiet, shown
         if not quiet:
-            lines = re.findall(rb"\r\x1b\[K(\d+) frames  [\d.]+/s  \d+ ms old  0 missed  [\d.]+ kB", shown)
+            lines = re.findall(rb"\r\x1b\[K(\d+) frames  [\d.]+/s  \d+ ms old  0 missed  [\d.]+ [kM]B", shown)
             assert len(lines) >= 2 and lines == sorted(lines, key=int), shown
             # It is cleared before the last word.
             assert shown.rsplit(b"\x1b[K", 1)[1].startswith(b"%d frames in 2.0 s" % len(split((tmp_path / "c.mjpeg").read_bytes())))
