@@ -88,7 +88,7 @@ def test_second_signal_ends_at_once_with_130(server):
             start = server.stream("door")["received"]
             eventually(lambda: server.stream("door")["received"] > start + 60, "its buffers are full")
             server.signal(signal.SIGTERM)
-            eventually(lambda: "once more to stop at once" in server.log, "the first signal is heard")
+            server.wait_logged("once more to stop at once")
             began = time.monotonic()
             server.signal(signal.SIGTERM)
             assert server.wait(5) == 130
@@ -208,7 +208,7 @@ def test_cameras_cannot_write_lines_into_the_log(server):
     with Camera(server, "door") as camera:
         camera.send(b"Hello\n2026-01-01T00:00:00Z ERROR forged")
         camera.socket.close(1000, "bye\n2026-01-01T00:00:00Z ERROR forged")
-    eventually(lambda: "camera closed" in server.log, "the end is logged")
+    server.wait_logged("camera closed")
     assert not any(line.startswith("2026-01-01T00:00:00Z ERROR forged") for line in server.log.splitlines())
 
 

@@ -282,7 +282,7 @@ def test_what_was_created_outlives_a_restart(serve, tmp_path: Path):
         assert after["Door"][key] == before["Door"][key], key
     assert after["Door"]["on_demand"] is True
     assert after["yard"]["source"] == "http://127.0.0.1:2/" and after["yard"]["configured"], "the configuration wins"
-    assert "yard" in second.log
+    second.wait_logged("yard")
     assert stat.S_IMODE((tmp_path / "camherd.db").stat().st_mode) == 0o600
     with sqlite3.connect(tmp_path / "camherd.db") as db:
         rows = db.execute("SELECT name, url, transport FROM streams ORDER BY name").fetchall()
@@ -390,7 +390,7 @@ def test_a_star_is_every_page_and_the_log_says_so(serve):
     server = serve("--http-allowed-origins", "*")
     for origin in ("http://evil.example", "null"):
         assert_usable(server, origin)
-    assert "allowed_origins" in server.log
+    server.wait_logged("allowed_origins")
 
 
 def test_the_description_is_valid_and_has_every_field(server):

@@ -240,7 +240,8 @@ def test_more_streams_than_allowed_are_refused_and_the_others_go_on(serve: Serve
         with Pusher(address, 3) as three:
             three.wait_closed()
         wait_refused(server, "tcp_push.max_streams")
-        assert "tcp_push.max_streams" in server.log and "stream3" not in server.streams()
+        server.wait_logged("tcp_push.max_streams")
+        assert "stream3" not in server.streams()
         with Pusher(address, 2, quality=LOW) as low:
             low.send(GOOD)
             eventually(lambda: server.status()["camera_clients"] == 3, "another quality is no other stream")

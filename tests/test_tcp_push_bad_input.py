@@ -62,7 +62,7 @@ def test_a_bad_header_is_refused_with_the_reason(shared: Server, case: str) -> N
         camera.send_raw(data)
         camera.wait_closed()
     assert wait_refused(shared, part)["address"] == "127.0.0.1"
-    eventually(lambda: part in shared.log, "the log has it")
+    shared.wait_logged(part)
     assert shared.streams().keys() == known, "no stream comes of it"
 
 
@@ -86,7 +86,7 @@ def test_a_bad_size_ends_the_connection_and_the_camera_may_come_back(
         camera.send_raw(size(length))
         camera.wait_closed()
     assert str(length) in wait_count(shared, name, label)
-    assert str(length) in shared.log
+    shared.wait_logged(str(length))
     with Pusher(push_address(shared), number) as again:
         again.send(GOOD)
         shared.wait_live(name)

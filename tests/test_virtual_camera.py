@@ -49,12 +49,12 @@ def test_camera_comes_back_after_a_restart_of_the_server(serve, processes, free_
         Process, "camera", f"ws://127.0.0.1:{free_port}/ws/camera/door",
         "--fps", "15", "--size", "160x120", "--reconnect", "100ms..200ms",
     )  # fmt: skip
-    eventually(lambda: "cannot connect" in camera.log, "the first attempt fails")
+    camera.wait_logged("cannot connect")
     for _ in range(2):
         server = serve(*listen)
         server.wait_live("door")
         assert server.stop() == 0
-    eventually(lambda: "1001" in camera.log and "shutting down" in camera.log, "it was told why")
+    camera.wait_logged("1001", "shutting down")
     assert camera.stop() == 0
     assert re.search(r" 2 connections", camera.stdout), camera.stdout
 

@@ -63,6 +63,16 @@ class Process:
         """What it has logged so far."""
         return self._paths[1].read_text(errors="replace")
 
+    def wait_logged(self, *parts: str) -> None:
+        """Waits until the log has every one of ``parts``: a line is written a moment after what it tells of is seen."""
+
+        def logged() -> bool:
+            missing = [part for part in parts if part not in self.log]
+            assert not missing, f"{missing} not in the log:\n{self.log}"
+            return True
+
+        eventually(logged, "the log")
+
     @property
     def returncode(self) -> int | None:
         """Its exit status, once it has ended."""
