@@ -302,6 +302,12 @@ static bool rare_next(ch_device *d, ch_ms now, ch_action *action)
     return true;
 }
 
+static bool tcpcam_close_next(ch_device *d, ch_action *action)
+{
+    action->kind = CH_DO_TCPCAM_CLOSE;
+    return ch_tcpcam_next_close(&d->tcpcam, &action->client);
+}
+
 static bool return_next(ch_device *d, ch_action *action)
 {
     action->kind = CH_DO_RETURN;
@@ -313,10 +319,7 @@ bool ch_device_next(ch_device *d, ch_ms now, ch_action *action)
     tick(d, now);
     *action = (ch_action){.client = -1};
     /* Ends of connections come before the return of the frames that they were sending. */
-    if (link_next(d, action)) {
-        return true;
-    }
-    if (return_next(d, action)) {
+    if (link_next(d, action) || tcpcam_close_next(d, action) || return_next(d, action)) {
         return true;
     }
     /* At the end once more: what has become too old while it was looked at. */

@@ -287,6 +287,18 @@ static void next_piece(const ch_tcpcam *server, ch_tcpcam_client *client, ch_tcp
     }
 }
 
+bool ch_tcpcam_next_close(ch_tcpcam *server, int *number)
+{
+    for (int i = 0; i < CH_TCPCAM_CLIENTS; i++) {
+        if (server->clients[i].state == CH_TCPCAM_CLOSING) {
+            server->clients[i].state = CH_TCPCAM_FREE;
+            *number = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool ch_tcpcam_next(ch_tcpcam *server, ch_ms now, ch_tcpcam_action *action)
 {
     for (int i = 0; i < CH_TCPCAM_CLIENTS; i++) {

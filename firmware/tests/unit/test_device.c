@@ -43,7 +43,7 @@ static void frames_go_out_uncopied_and_come_back(void **state)
     assert_true(rig_frame(&r));
     assert_false(r.used[1] && r.used[2]);
     assert_int_equal(r.d.counters.replaced, 1);
-    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_sent(&r);
     rig_run(&r);
     assert_int_equal(r.d.counters.sent, 1);
     assert_int_equal(r.ws_frames, 2);
@@ -59,7 +59,7 @@ static void a_frame_older_than_a_second_is_not_sent(void **state)
     r.now += 33;
     rig_frame(&r);
     r.now += CH_FRAME_AGE_MAX_MS;
-    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_sent(&r);
     rig_run(&r);
     assert_int_equal(r.ws_frames, 1);
     assert_int_equal(r.d.counters.stale, 1);
@@ -139,7 +139,7 @@ static void the_server_sets_and_is_answered(void **state)
         assert_true(ch_device_next(&r.d, r.now, &action));
     } while (action.kind != CH_DO_WS_TEXT);
     assert_non_null(strstr((const char *)action.data, "\"quality\":50"));
-    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_sent(&r);
     rig_run(&r);
     assert_string_equal(r.text, "{\"type\":\"ack\",\"id\":7,\"ok\":true}");
     assert_int_equal(r.d.settings.camera.led, 10);
@@ -335,7 +335,7 @@ static void old_events_mean_nothing(void **state)
     (void)state;
     rig_streaming(&r);
     rig_event(&r, (ch_event){.kind = CH_EV_WS_DOWN, .attempt = r.ws_attempt - 1});
-    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_sent(&r);
     rig_event(&r, (ch_event){.kind = CH_EV_WS_HEARD, .attempt = r.ws_attempt});
     rig_event(&r, (ch_event){.kind = CH_EV_WIFI_DOWN, .attempt = r.wifi_attempt - 1});
     rig_event(&r, (ch_event){.kind = CH_EV_SCAN_DONE});
@@ -397,7 +397,7 @@ static void anything_goes(void **state)
             break;
         }
         case 5:
-            rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+            rig_sent(&r);
             break;
         default:
             rig_pass(&r, ch_random(&random) % 400);

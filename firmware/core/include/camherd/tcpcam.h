@@ -95,6 +95,11 @@ void ch_tcpcam_close_hog(ch_tcpcam *server, ch_ms now);
 void ch_tcpcam_close_all(ch_tcpcam *server);
 void ch_tcpcam_tick(ch_tcpcam *server, ch_ms now);
 ch_ms ch_tcpcam_deadline(const ch_tcpcam *server);
+/*
+ * The next client to close, as CH_TCPCAM_DO_CLOSE says it too. To be asked before frames are given back to the camera:
+ * until it is closed, a client's socket may still send from its frame.
+ */
+bool ch_tcpcam_next_close(ch_tcpcam *server, int *number);
 bool ch_tcpcam_next(ch_tcpcam *server, ch_ms now, ch_tcpcam_action *action);
 /* Clients that get frames, and all connected ones. */
 unsigned ch_tcpcam_watching(const ch_tcpcam *server);
