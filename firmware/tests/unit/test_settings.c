@@ -114,7 +114,6 @@ static void bad_values_become_defaults_one_by_one(void **state)
     assert_string_equal(s.pass, "");
     assert_string_equal(s.host, "");
     assert_int_equal(s.port, 8080);
-    assert_false(s.tls);
     assert_string_equal(s.path, "");
     assert_string_equal(s.name, "");
     assert_string_equal(s.token, "");
@@ -125,6 +124,33 @@ static void bad_values_become_defaults_one_by_one(void **state)
     assert_int_equal(s.camera.led, 5);
     assert_string_equal(s.tcpcam_pin, "1235");
     assert_int_equal(s.tcpcam_port, 3333);
+}
+
+static void what_is_damaged_opens_nothing(void **state)
+{
+    fake_store fake;
+    ch_store store = fake_store_new(&fake);
+    ch_settings s;
+    (void)state;
+    /* Each as it is, and then damaged: against the rules, or of another type. */
+    fake_put_text(&fake, "wifi/ssid", "Home");
+    fake_put_number(&fake, "tcpcam/on", 1);
+    ch_settings_load(&s, &store);
+    assert_string_equal(s.ssid, "Home");
+    assert_true(s.tcpcam_on);
+    assert_false(s.tls);
+    fake_put_text(&fake, "wifi/pass", "short");
+    fake_put_number(&fake, "stream/tls", 2);
+    fake_put_text(&fake, "tcpcam/pin", "12a5");
+    for (unsigned i = 0; i < 2; i++) {
+        ch_settings_load(&s, &store);
+        assert_string_equal(s.ssid, "");
+        assert_true(s.tls);
+        assert_false(s.tcpcam_on);
+        fake_put_number(&fake, "wifi/pass", 12345);
+        fake_put_text(&fake, "stream/tls", "0");
+        fake_put_number(&fake, "tcpcam/pin", 4711);
+    }
 }
 
 static void a_store_that_fails_is_told(void **state)
@@ -278,6 +304,7 @@ int test_settings(void)
         cmocka_unit_test(a_later_version_is_left_as_it_is),
         cmocka_unit_test(what_is_saved_is_loaded),
         cmocka_unit_test(bad_values_become_defaults_one_by_one),
+        cmocka_unit_test(what_is_damaged_opens_nothing),
         cmocka_unit_test(a_store_that_fails_is_told),
         cmocka_unit_test(rules),
         cmocka_unit_test(urls_come_back_as_they_went_in),

@@ -3,7 +3,8 @@
  *
  * Contract: a ch_settings that came from ch_settings_defaults, ch_settings_load or was changed to values that the
  * check functions accept is always usable. Loading never fails: a stored value that is missing, unreadable or
- * against the rules is replaced by its default, one by one.
+ * against the rules is replaced by its default, one by one. What is damaged opens nothing: without its password a
+ * network is not joined, without a readable `tls` the connection is a TLS one, without its PIN TCPCam is off.
  *
  * Stored layout, version 1 (namespace/key): wifi/ssid, wifi/pass, stream/host, stream/port as devices in the field
  * hold them; stream/tls, stream/path, stream/name, stream/token; cam/size (text), cam/quality, cam/fps, cam/hflip,
