@@ -194,6 +194,37 @@ static void mistakes_are_explained(void **state)
     assert_string_equal(r.d.settings.ssid, "");
 }
 
+/* Whatever is asked, no answer has the password, the token or the PIN. */
+static void secrets_are_not_printed(void **state)
+{
+    static const char *const lines[] = {"wifi set Home SECRET-1 save",
+                                        "wifi set Home SECRET-1 SECRET",
+                                        "wifi status",
+                                        "stream set host 10.0.0.2",
+                                        "stream set token SECRET-2 save",
+                                        "stream set token SECRET-2 SECRET",
+                                        "stream set url ws://a/b?x=1&token=SECRET-3 save",
+                                        "stream set url ws://a/b?to%6ben=SECRET-3",
+                                        "stream status",
+                                        "tcpcam pin 987654321 save",
+                                        "tcpcam pin 987654321 987654321",
+                                        "tcpcam status",
+                                        "cam status",
+                                        "sys info"};
+    (void)state;
+    rig_init(&r);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        rig_line(&r, lines[i]);
+        rig_run(&r);
+    }
+    const char *printed = rig_printed(&r);
+    assert_non_null(strstr(printed, "token=yes url=\"ws://a:80/b?*\"\n"));
+    assert_null(strstr(printed, "SECRET"));
+    assert_null(strstr(printed, "987654321"));
+    /* It is sent all the same. */
+    assert_string_equal(r.url, "ws://a:80/b?to%6ben=SECRET-3");
+}
+
 static void help_lists_all_or_one(void **state)
 {
     (void)state;
@@ -264,6 +295,7 @@ int test_device_console(void)
         cmocka_unit_test(answers_of_cam),
         cmocka_unit_test(answers_of_the_rest),
         cmocka_unit_test(mistakes_are_explained),
+        cmocka_unit_test(secrets_are_not_printed),
         cmocka_unit_test(help_lists_all_or_one),
         cmocka_unit_test(a_scan_prints_as_it_finds),
         cmocka_unit_test(a_storage_that_fails_is_told),
