@@ -226,9 +226,13 @@ def test_an_update_is_followed(serve):
             eventually(lambda: (camera.info()["update"] or {}).get("percent") == 40, "progress")
             reason = eventually(lambda: server.stream("door")["reason"], "no pictures while it loads")
             assert "loads an update (40 %)" in reason
+            camera.say({"type": "update", "state": "loading", "percent": 50})
+            eventually(lambda: "loads an update (50 %)" in server.stream("door")["reason"], "it goes on")
             camera.say({"type": "update", "state": "failed", "error": "the signature does not fit"})
             update = eventually(lambda: (u := camera.info()["update"])["state"] == "failed" and u, "failure")
             assert update["error"] == "the signature does not fit" and update["percent"] is None
+            reason = eventually(lambda: "no frame" in (r := server.stream("door")["reason"]) and r, "why now")
+            assert "update" not in reason
 
 
 def test_demand_follows_viewers(server):

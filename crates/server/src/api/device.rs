@@ -180,17 +180,18 @@ pub async fn command(
     Path(id): Path<String>,
     body: JsonObject,
 ) -> Result<Json<DeviceAnswer>, ApiError> {
-    let name = server.catalogue.resolve(&id).filter(|name| server.hub.get(name).is_some());
-    let name = name.ok_or_else(|| unknown(&id))?;
-    let seen = server.devices.get(&name).ok_or_else(|| not_told(&name, TellError::NoDevice))?;
+    let stream = server.catalogue.resolve(&id).and_then(|name| server.hub.get(&name));
+    let stream = stream.ok_or_else(|| unknown(&id))?;
+    let name = stream.name();
+    let seen = server.devices.get(&stream).ok_or_else(|| not_told(name, TellError::NoDevice))?;
     let command = read(&body.0).and_then(|command| fits(command, &seen.hello)).map_err(bad)?;
     let kind = kind(&command);
-    let answer = server.devices.tell(&name, command).map_err(|error| not_told(&name, error))?;
+    let answer = server.devices.tell(name, command).map_err(|error| not_told(name, error))?;
     let error = |status, text: &str| ApiError::new(status, format!("stream {name}: {text}"));
     match timeout(ANSWER_LIMIT, answer).await {
         Ok(Ok(Ok(()))) => {
             tracing::info!(stream = %name, kind, "the device has carried out a command");
-            let settings = server.devices.get(&name).map_or(seen.settings, |seen| seen.settings);
+            let settings = server.devices.get(&stream).map_or(seen.settings, |seen| seen.settings);
             Ok(Json(DeviceAnswer { ok: true, command: kind, settings: settings.into() }))
         }
         Ok(Ok(Err(reason))) => {

@@ -234,7 +234,7 @@ fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
         last_error: stats.last_error,
         age_ms: newest.as_ref().map(|unit| millis(clock.now().since(unit.stamps.taken()))),
         latency: Latency::of(stamps.iter()),
-        device: server.devices.get(stream.name()).map(DeviceInfo::from),
+        device: server.devices.get(stream).map(DeviceInfo::from),
         stream_id: id,
     }
 }
