@@ -2,17 +2,20 @@
 
 #include <string.h>
 
-#define QUEUE (sizeof((ch_link *)0)->queue / sizeof((ch_link *)0)->queue[0])
-
+/*
+ * Adds an action. One of the same kind that nobody took yet is outdated and goes, so there is room for one of each kind
+ * and none is ever lost, however long the caller takes nothing out.
+ */
 static void push(ch_link *link, ch_link_action_kind kind, uint32_t attempt)
 {
-    /* The queue has room for the longest sequence, close + disconnect + connect; a caller that took nothing out in
-     * between loses the oldest, whose attempt is outdated by then. */
-    if (link->queued == QUEUE) {
-        memmove(link->queue, link->queue + 1, sizeof link->queue - sizeof link->queue[0]);
-        link->queued--;
+    uint8_t kept = 0;
+    for (uint8_t i = 0; i < link->queued; i++) {
+        if (link->queue[i].kind != kind) {
+            link->queue[kept++] = link->queue[i];
+        }
     }
-    link->queue[link->queued++] = (ch_link_action){kind, attempt};
+    link->queue[kept] = (ch_link_action){kind, attempt};
+    link->queued = (uint8_t)(kept + 1);
 }
 
 /* A wait after `failures` failures in a row: between half and all of 2 s, 4 s, ... 30 s, never below 1 s. */

@@ -254,6 +254,28 @@ static void what_a_person_wants_takes_effect_at_once(void **state)
     expect_nothing(&link);
 }
 
+static void nothing_that_was_not_taken_yet_is_lost(void **state)
+{
+    ch_link link;
+    (void)state;
+    uint32_t attempt = up(&link, 0);
+    /* As when lines are pasted: the caller takes actions out only after the last of them. */
+    for (unsigned i = 0; i < 5; i++) {
+        ch_link_want(&link, 1, true, true, true, CH_ANEW_WIFI);
+    }
+    assert_int_equal(expect(&link, CH_LINK_DO_WS_CLOSE), attempt);
+    expect(&link, CH_LINK_DO_WIFI_DISCONNECT);
+    assert_int_equal(expect(&link, CH_LINK_DO_WIFI_CONNECT), link.wifi_attempt);
+    expect_nothing(&link);
+    in(&link, 2, CH_LINK_EV_WIFI_UP, link.wifi_attempt);
+    for (unsigned i = 0; i < 5; i++) {
+        ch_link_want(&link, 3, true, true, true, CH_ANEW_WS);
+    }
+    expect(&link, CH_LINK_DO_WS_CLOSE);
+    assert_int_equal(expect(&link, CH_LINK_DO_WS_OPEN), link.attempt);
+    expect_nothing(&link);
+}
+
 static void a_network_without_any_sign_of_life_is_joined_anew(void **state)
 {
     ch_link link;
@@ -334,6 +356,7 @@ int test_link(void)
         cmocka_unit_test(events_of_an_older_attempt_are_ignored),
         cmocka_unit_test(losing_wifi_ends_everything),
         cmocka_unit_test(what_a_person_wants_takes_effect_at_once),
+        cmocka_unit_test(nothing_that_was_not_taken_yet_is_lost),
         cmocka_unit_test(a_network_without_any_sign_of_life_is_joined_anew),
         cmocka_unit_test(no_state_is_a_dead_end),
     };

@@ -60,7 +60,8 @@ typedef enum ch_link_action_kind {
     CH_LINK_DO_DISCOVER,
     CH_LINK_DO_WS_OPEN,
     CH_LINK_DO_WS_CLOSE, /* at once; the next open may follow immediately */
-    CH_LINK_DO_WS_PING
+    CH_LINK_DO_WS_PING,
+    CH_LINK_DOS /* how many there are */
 } ch_link_action_kind;
 
 typedef struct ch_link_action {
@@ -76,13 +77,13 @@ typedef struct ch_link {
     uint32_t wifi_attempt;
     uint32_t random;
     uint8_t wifi_failures, ws_failures;
-    ch_ms since;   /* when the state began */
-    ch_ms until;   /* when it ends by itself */
-    ch_ms heard;   /* last sign of the server on this connection */
-    bool pinged;   /* since `heard` */
-    ch_ms sending; /* since when a message is on its way, CH_NEVER: none is */
-    ch_ms alive;   /* last sign of life of the network */
-    ch_link_action queue[4];
+    ch_ms since;                       /* when the state began */
+    ch_ms until;                       /* when it ends by itself */
+    ch_ms heard;                       /* last sign of the server on this connection */
+    bool pinged;                       /* since `heard` */
+    ch_ms sending;                     /* since when a message is on its way, CH_NEVER: none is */
+    ch_ms alive;                       /* last sign of life of the network */
+    ch_link_action queue[CH_LINK_DOS]; /* at most one of each kind */
     uint8_t queued;
 } ch_link;
 
