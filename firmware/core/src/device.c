@@ -59,6 +59,14 @@ static void ws_lost(ch_device *d, ch_ms now)
     ch_policy_ws(&d->policy, now, false);
 }
 
+static void take_reason(char reason[CH_REASON_MAX + 1], const char **why)
+{
+    if (*why != NULL) {
+        ch_keep_reason(reason, *why);
+        *why = NULL;
+    }
+}
+
 void ch_device_follow_link(ch_device *d, ch_ms now)
 {
     bool up = d->link.state == CH_LINK_WS_UP;
@@ -70,6 +78,8 @@ void ch_device_follow_link(ch_device *d, ch_ms now)
     if (d->link.state < CH_LINK_IDLE) {
         d->address[0] = '\0';
     }
+    take_reason(d->wifi_reason, &d->link.wifi_why);
+    take_reason(d->ws_reason, &d->link.ws_why);
 }
 
 void ch_device_apply_link(ch_device *d, ch_ms now, ch_anew anew)

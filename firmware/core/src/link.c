@@ -240,6 +240,7 @@ static void tick_up(ch_link *link, ch_ms now)
 {
     bool stalled = link->sending != CH_NEVER && now >= link->sending + CH_SEND_STALL_MS;
     if (stalled || now >= link->heard + CH_SILENCE_MS) {
+        link->ws_why = stalled ? "stalled" : "silence";
         leave_ws(link);
         wait_ws(link, now);
     } else if (!link->pinged && now >= link->heard + CH_PING_EVERY_MS) {
@@ -262,10 +263,12 @@ void ch_link_tick(ch_link *link, ch_ms now)
         connect_wifi(link, now);
         break;
     case CH_LINK_WIFI_CONNECTING:
+        link->wifi_why = "timeout";
         wait_wifi(link, now);
         break;
     case CH_LINK_DISCOVERING:
     case CH_LINK_WS_CONNECTING:
+        link->ws_why = link->state == CH_LINK_WS_CONNECTING ? "timeout" : NULL;
         leave_ws(link);
         wait_ws(link, now);
         break;

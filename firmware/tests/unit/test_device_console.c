@@ -194,6 +194,36 @@ static void mistakes_are_explained(void **state)
     assert_string_equal(r.d.settings.ssid, "");
 }
 
+static void what_the_device_gives_up_has_a_reason(void **state)
+{
+    (void)state;
+    rig_init(&r);
+    r.mute_wifi = true;
+    rig_line(&r, "wifi set Home password1");
+    rig_line(&r, "stream set host a");
+    rig_pass(&r, CH_WIFI_TIMEOUT_MS);
+    answer("wifi status", "ssid=Home saved=no runtime=yes wifi=waiting reason=timeout\n");
+    r.mute_wifi = false;
+    rig_pass(&r, 2000);
+    answer_begins("wifi status", "ssid=Home saved=no runtime=yes wifi=up ip=10.0.0.7\n");
+    rig_pass(&r, CH_WS_TIMEOUT_MS);
+    rig_line(&r, "stream status");
+    assert_non_null(strstr(rig_printed(&r), "ws=waiting name= token=no url=ws://a:8080/ws/camera reason=timeout\n"));
+    rig_pass(&r, 2000);
+    rig_ws(&r, true, NULL);
+    r.hold_frames = true;
+    rig_pass(&r, CH_SEND_STALL_MS + 100);
+    rig_line(&r, "stream status");
+    assert_non_null(strstr(rig_printed(&r), " ws=waiting name= token=no url=ws://a:8080/ws/camera reason=stalled\n"));
+    rig_pass(&r, 4000);
+    r.hold_frames = false;
+    r.mute_pongs = true;
+    rig_ws(&r, true, NULL);
+    rig_pass(&r, CH_SILENCE_MS);
+    rig_line(&r, "stream status");
+    assert_non_null(strstr(rig_printed(&r), " ws=waiting name= token=no url=ws://a:8080/ws/camera reason=silence\n"));
+}
+
 /* Whatever is asked, no answer has the password, the token or the PIN. */
 static void secrets_are_not_printed(void **state)
 {
@@ -295,6 +325,7 @@ int test_device_console(void)
         cmocka_unit_test(answers_of_cam),
         cmocka_unit_test(answers_of_the_rest),
         cmocka_unit_test(mistakes_are_explained),
+        cmocka_unit_test(what_the_device_gives_up_has_a_reason),
         cmocka_unit_test(secrets_are_not_printed),
         cmocka_unit_test(help_lists_all_or_one),
         cmocka_unit_test(a_scan_prints_as_it_finds),

@@ -77,6 +77,9 @@ typedef struct ch_link {
     uint32_t wifi_attempt;
     uint32_t random;
     uint8_t wifi_failures, ws_failures;
+    /* Why the link itself gave up what ran, until the caller takes it; NULL: it did not, events have their own reasons.
+     */
+    const char *wifi_why, *ws_why;
     ch_ms since;                       /* when the state began */
     ch_ms until;                       /* when it ends by itself */
     ch_ms heard;                       /* last sign of the server on this connection */
