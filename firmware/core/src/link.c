@@ -57,6 +57,7 @@ static void leave_wifi(ch_link *link)
         push(link, CH_LINK_DO_WIFI_DISCONNECT, link->wifi_attempt);
         link->wifi_held = false;
     }
+    link->wifi_since = CH_NEVER;
 }
 
 static void connect_wifi(ch_link *link, ch_ms now)
@@ -69,8 +70,10 @@ static void connect_wifi(ch_link *link, ch_ms now)
 
 static void wait_wifi(ch_link *link, ch_ms now)
 {
+    bool stable = link->wifi_since != CH_NEVER && now - link->wifi_since >= CH_LINK_STABLE_MS;
     leave_ws(link);
     leave_wifi(link);
+    link->wifi_failures = stable ? 0 : link->wifi_failures;
     count_failure(&link->wifi_failures);
     enter(link, now, CH_LINK_WIFI_WAIT, now + backoff(link, link->wifi_failures));
 }
@@ -121,6 +124,7 @@ void ch_link_init(ch_link *link, uint32_t seed, ch_ms now)
     memset(link, 0, sizeof *link);
     link->random = seed != 0 ? seed : 1;
     link->sending = CH_NEVER;
+    link->wifi_since = CH_NEVER;
     link->alive = now;
     enter(link, now, CH_LINK_OFF, CH_NEVER);
 }
@@ -159,7 +163,7 @@ static void wifi_event(ch_link *link, ch_ms now, ch_link_event event)
     if (event.kind == CH_LINK_EV_WIFI_DOWN) {
         wait_wifi(link, now);
     } else if (link->state == CH_LINK_WIFI_CONNECTING) {
-        link->wifi_failures = 0;
+        link->wifi_since = now;
         link->alive = now;
         go_on(link, now);
     }

@@ -13,7 +13,7 @@
 
 #define CH_BACKOFF_MIN_MS 1000
 #define CH_BACKOFF_MAX_MS 30000
-/* A connection that held for so long was a success: the next wait is short again. */
+/* A connection that held for so long was a success, Wi-Fi or WebSocket: the next wait is short again. */
 #define CH_LINK_STABLE_MS 10000
 #define CH_WIFI_TIMEOUT_MS 20000     /* associate and get an address */
 #define CH_DISCOVER_TIMEOUT_MS 10000 /* mDNS answers within seconds or not at all */
@@ -80,6 +80,7 @@ typedef struct ch_link {
     /* Why the link itself gave up what ran, until the caller takes it; NULL: it did not, events have their own reasons.
      */
     const char *wifi_why, *ws_why;
+    ch_ms wifi_since;                  /* when Wi-Fi came up, CH_NEVER: it is not */
     ch_ms since;                       /* when the state began */
     ch_ms until;                       /* when it ends by itself */
     ch_ms heard;                       /* last sign of the server on this connection */
