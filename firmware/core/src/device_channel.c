@@ -101,15 +101,17 @@ void ch_device_update_event(ch_device *d, ch_ms now, const ch_event *event)
     if (d->update_state != CH_UPDATE_LOADING) {
         return;
     }
-    d->update_report = true;
-    d->update_until = now + CH_UPDATE_TIMEOUT_MS;
     if (event->kind == CH_EV_UPDATE_PROGRESS) {
         uint8_t percent = (uint8_t)(event->number > 100 ? 100 : event->number);
-        /* One report per tenth is enough for a progress bar. */
-        d->update_report = percent / 10 != d->update_percent / 10;
-        d->update_percent = percent;
+        if (percent > d->update_percent) {
+            /* One report per tenth is enough for a progress bar. */
+            d->update_report = d->update_report || percent / 10 != d->update_percent / 10;
+            d->update_percent = percent;
+            d->update_until = now + CH_UPDATE_TIMEOUT_MS;
+        }
         return;
     }
+    d->update_report = true;
     d->update_until = CH_NEVER;
     if (event->kind == CH_EV_UPDATE_DONE) {
         d->update_state = CH_UPDATE_RESTARTING;

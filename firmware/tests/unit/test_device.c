@@ -276,6 +276,26 @@ static void an_update_that_fails_leaves_the_device_working(void **state)
     assert_non_null(strstr(r.text, "update: this device cannot"));
 }
 
+static void an_update_that_trickles_does_not_keep_the_camera_dark(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    rig_text(&r, update);
+    rig_run(&r);
+    /* One percent in time, then words without another. */
+    rig_pass(&r, CH_UPDATE_TIMEOUT_MS - 1000);
+    rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_PROGRESS, .number = 1});
+    for (unsigned i = 0; i < 59; i++) {
+        rig_pass(&r, 1000);
+        rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_PROGRESS, .number = 1 - i % 2});
+        assert_int_equal(r.d.update_state, CH_UPDATE_LOADING);
+    }
+    r.ws_frames = 0;
+    rig_pass(&r, 2000);
+    assert_int_equal(r.d.update_state, CH_UPDATE_FAILED);
+    assert_true(r.ws_frames > 10);
+}
+
 static void a_new_image_must_prove_itself(void **state)
 {
     (void)state;
@@ -425,6 +445,7 @@ int test_device(void)
         cmocka_unit_test(a_reboot_is_acknowledged_first),
         cmocka_unit_test(an_update_runs_and_restarts),
         cmocka_unit_test(an_update_that_fails_leaves_the_device_working),
+        cmocka_unit_test(an_update_that_trickles_does_not_keep_the_camera_dark),
         cmocka_unit_test(a_new_image_must_prove_itself),
         cmocka_unit_test(a_server_is_found_when_none_is_set),
         cmocka_unit_test(old_events_mean_nothing),
