@@ -145,10 +145,14 @@ void ch_policy_captured(ch_policy *p, ch_ms now)
 bool ch_policy_for_ws(ch_policy *p, ch_ms now)
 {
     uint8_t fps = ws_fps(p);
-    if (fps == 0 || (fps < capture_fps(p) && now < p->next_ws)) {
+    bool paced = fps < capture_fps(p);
+    if (fps == 0 || (paced && now < p->next_ws)) {
         return false;
     }
-    p->next_ws = now + 1000u / fps;
+    /* From when it was due, not from now: else 25 out of 30 would be every second one, 15. Rounded up: `fps` is a most.
+     */
+    ch_ms period = (1000u + fps - 1) / fps;
+    p->next_ws = paced && p->next_ws + period > now ? p->next_ws + period : now + period;
     return true;
 }
 
