@@ -116,9 +116,14 @@ void ch_policy_others(ch_policy *p, ch_ms now, unsigned clients)
 
 void ch_policy_demand(ch_policy *p, ch_ms now, const ch_demand *demand)
 {
+    uint8_t before = ws_fps(p);
     p->demand_known = true;
     p->demand = *demand;
-    measure_anew(p, now);
+    if (ws_fps(p) != before) {
+        /* What was measured at the old rate says nothing of the new one. The same rate goes on being measured: viewers
+         * that come and go all the time must not keep adaptation from ever having a whole window. */
+        measure_anew(p, now);
+    }
     retime(p, now);
 }
 

@@ -208,6 +208,19 @@ static void a_slow_network_costs_quality_first(void **state)
     assert_in_range(camera.fps, 20, 30);
 }
 
+static void viewers_that_come_and_go_do_not_end_adaptation(void **state)
+{
+    ch_policy p = started(&full);
+    ch_ms now = 0;
+    (void)state;
+    ch_policy_ws(&p, now, true);
+    for (unsigned i = 0; i < 20; i++) {
+        ch_policy_demand(&p, now, &(ch_demand){.viewers = 1 + i % 2});
+        run_sending(&p, &now, CH_POLICY_WINDOW_MS / 2, 1000);
+    }
+    assert_int_equal(ch_policy_effective(&p).quality, CH_QUALITY_FLOOR);
+}
+
 static void a_very_slow_network_costs_fps_too(void **state)
 {
     ch_policy p = started(&full);
@@ -294,6 +307,7 @@ int test_policy(void)
         cmocka_unit_test(a_camera_that_was_late_does_not_burst),
         cmocka_unit_test(a_fast_network_is_left_alone),
         cmocka_unit_test(a_slow_network_costs_quality_first),
+        cmocka_unit_test(viewers_that_come_and_go_do_not_end_adaptation),
         cmocka_unit_test(a_very_slow_network_costs_fps_too),
         cmocka_unit_test(steps_up_that_fail_become_rare),
         cmocka_unit_test(adaptation_can_be_switched_off),
