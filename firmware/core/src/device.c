@@ -131,6 +131,9 @@ static void tick(ch_device *d, ch_ms now)
     if (d->camera_sent && now >= d->camera_due) {
         ch_device_camera_failed(d, now, "the camera does not answer");
     }
+    if (!ch_device_may_capture(d) || ch_policy_next_capture(&d->policy) == CH_NEVER) {
+        d->asked = CH_NEVER; /* nothing is due any more: what did not come is no fault of the camera */
+    }
     if (d->asked != CH_NEVER && now >= d->asked + CH_CAPTURE_TIMEOUT_MS) {
         ch_device_camera_failed(d, now, "no frames came; it is set up anew");
         d->camera_due = now;

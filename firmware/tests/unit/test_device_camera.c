@@ -56,6 +56,20 @@ static void a_camera_that_gives_nothing_is_set_up_anew(void **state)
     assert_true(r.d.camera_up);
 }
 
+static void a_camera_that_is_not_asked_is_left_alone(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    /* A picture failed, and then nobody wants one. */
+    r.now += 50;
+    assert_true(ch_device_wants_frame(&r.d, r.now));
+    rig_event(&r, (ch_event){.kind = CH_EV_CAMERA_ERROR});
+    rig_text(&r, "{\"type\":\"demand\",\"viewers\":0,\"fps\":0}");
+    rig_pass(&r, 2 * CH_CAPTURE_TIMEOUT_MS);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 1);
+    assert_true(r.d.camera_up);
+}
+
 static void the_hello_follows_the_sensor(void **state)
 {
     (void)state;
@@ -234,6 +248,7 @@ int test_device_camera(void)
         cmocka_unit_test(a_camera_that_fails_is_tried_again),
         cmocka_unit_test(without_psram_the_camera_stays_off),
         cmocka_unit_test(a_camera_that_gives_nothing_is_set_up_anew),
+        cmocka_unit_test(a_camera_that_is_not_asked_is_left_alone),
         cmocka_unit_test(the_hello_follows_the_sensor),
         cmocka_unit_test(tcpcam_clients_get_frames_without_a_server),
         cmocka_unit_test(a_port_that_is_taken_is_tried_again),
