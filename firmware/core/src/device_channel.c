@@ -150,7 +150,7 @@ static bool next_message(ch_device *d, ch_ms now, ch_text *text)
         .reset = d->board.reset,
         .uptime_s = (uint32_t)((now - d->started) / 1000),
         .vitals = d->vitals,
-        .now = ch_policy_effective(&d->policy),
+        .now = ch_device_camera_now(d),
         .counters = &d->counters,
         .viewers = ch_tcpcam_watching(&d->tcpcam),
         .time = now,

@@ -39,6 +39,15 @@ bool ch_device_may_capture(const ch_device *d)
     return d->camera_up && d->power && !d->camera_emptying && d->update_state != CH_UPDATE_LOADING;
 }
 
+ch_camera ch_device_camera_now(const ch_device *d)
+{
+    ch_camera now = ch_policy_effective(&d->policy);
+    if (!ch_device_may_capture(d)) {
+        now.fps = 0;
+    }
+    return now;
+}
+
 bool ch_device_wants_frame(ch_device *d, ch_ms now)
 {
     if (!ch_device_may_capture(d) || now < ch_policy_next_capture(&d->policy)) {

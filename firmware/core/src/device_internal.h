@@ -20,6 +20,8 @@ void ch_device_camera_failed(ch_device *d, ch_ms now, const char *why);
 void ch_device_frames_lost(ch_device *d);
 /* Whether frames can be had. */
 bool ch_device_may_capture(const ch_device *d);
+/* What the camera does now. Without pictures its fps are 0, whatever is wanted. */
+ch_camera ch_device_camera_now(const ch_device *d);
 /* Lets go of frames that nobody is sending yet. */
 void ch_device_drop_waiting(ch_device *d);
 bool ch_device_frame_next(ch_device *d, ch_ms now, ch_action *action);

@@ -198,7 +198,7 @@ void ch_print_stream(const ch_device *d)
 void ch_print_cam(const ch_device *d)
 {
     const ch_camera *set = &d->settings.camera;
-    ch_camera now = ch_policy_effective(&d->policy);
+    ch_camera now = ch_device_camera_now(d);
     const char *state = !d->power ? "off" : d->camera_up ? "up" : d->camera_reason[0] != '\0' ? "failed" : "starting";
     line l;
     begin(&l);

@@ -70,6 +70,20 @@ static void a_camera_that_is_not_asked_is_left_alone(void **state)
     assert_true(r.d.camera_up);
 }
 
+static void without_pictures_the_fps_are_none(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    rig_line(&r, "cam status");
+    assert_non_null(strstr(rig_printed(&r), "now_fps=30"));
+    rig_line(&r, "cam power 0");
+    rig_pass(&r, CH_TELEMETRY_EVERY_MS + 100);
+    assert_non_null(strstr(r.text, "\"type\":\"telemetry\""));
+    assert_non_null(strstr(r.text, "\"fps\":0,"));
+    rig_line(&r, "cam status");
+    assert_non_null(strstr(rig_printed(&r), "now_fps=0"));
+}
+
 static void the_hello_follows_the_sensor(void **state)
 {
     (void)state;
@@ -249,6 +263,7 @@ int test_device_camera(void)
         cmocka_unit_test(without_psram_the_camera_stays_off),
         cmocka_unit_test(a_camera_that_gives_nothing_is_set_up_anew),
         cmocka_unit_test(a_camera_that_is_not_asked_is_left_alone),
+        cmocka_unit_test(without_pictures_the_fps_are_none),
         cmocka_unit_test(the_hello_follows_the_sensor),
         cmocka_unit_test(tcpcam_clients_get_frames_without_a_server),
         cmocka_unit_test(a_port_that_is_taken_is_tried_again),
