@@ -303,6 +303,11 @@ static void a_storage_that_fails_is_told(void **state)
                                            "ssid=Home saved=no runtime=yes wifi=connecting\n");
     answer("wifi clear", "error: the storage failed: what it holds comes back at the next start\n"
                          "ssid= saved=no runtime=no wifi=off\n");
+    answer("sys factory-reset", "error: the storage failed: settings are still in it; try again, or erase the flash\n");
+    rig_pass(&r, 2 * CH_REBOOT_DELAY_MS);
+    assert_int_equal(r.counts[CH_DO_REBOOT], 0);
+    r.fake.writes_left = -1;
+    answer("sys factory-reset", "settings=default reboot=now\n");
 }
 
 static void words_of_another_console_do_as_well(void **state)
