@@ -225,7 +225,11 @@ static bool camera_empty(ch_device *d, ch_ms now)
 
 static bool camera_off(ch_device *d, ch_ms now)
 {
-    if ((!d->camera_up && !d->camera_sent) || !camera_empty(d, now)) {
+    if (!d->camera_up && !d->camera_sent) {
+        d->camera_emptying = false;
+        return false;
+    }
+    if (!camera_empty(d, now)) {
         return false;
     }
     d->camera_up = false;
