@@ -37,6 +37,18 @@ void ch_device_init(ch_device *d, const ch_board *board, const ch_store *store, 
     ch_device_apply_link(d, now, CH_ANEW_NO);
 }
 
+bool ch_device_save(ch_device *d, ch_group group)
+{
+    if (ch_settings_save(&d->settings, group, d->store)) {
+        ch_settings_copy(&d->stored, &d->settings, group);
+        return true;
+    }
+    /* A part may be stored. What was there is put back as far as the storage lets: a mix could send an old token to a
+     * new host after the next start. */
+    (void)ch_settings_save(&d->stored, group, d->store);
+    return false;
+}
+
 static void ws_came(ch_device *d, ch_ms now)
 {
     d->ws_live = true;

@@ -39,11 +39,8 @@ static const char *do_set(ch_device *d, ch_ms now, const ch_message *message)
     camera->led = (fields & CH_SET_LED) != 0 ? message->set.led : camera->led;
     camera->adapt = (fields & CH_SET_ADAPT) != 0 ? message->set.adapt : camera->adapt;
     ch_device_camera_changed(d, now);
-    if (message->save) {
-        if (!ch_settings_save(&d->settings, CH_GROUP_CAMERA, d->store)) {
-            return "save: the storage failed; the values hold until the device restarts";
-        }
-        ch_settings_copy(&d->stored, &d->settings, CH_GROUP_CAMERA);
+    if (message->save && !ch_device_save(d, CH_GROUP_CAMERA)) {
+        return "save: the storage failed; the values hold until the device restarts";
     }
     return NULL;
 }

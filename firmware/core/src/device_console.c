@@ -9,9 +9,7 @@ static void keep(ch_device *d, const ch_command *command, ch_group group)
     if (!command->save) {
         return;
     }
-    if (ch_settings_save(&d->settings, group, d->store)) {
-        ch_settings_copy(&d->stored, &d->settings, group);
-    } else {
+    if (!ch_device_save(d, group)) {
         ch_print_error(d, STORAGE_FAILED);
     }
 }

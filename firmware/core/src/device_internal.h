@@ -6,6 +6,8 @@
 
 /* device.c: takes over what the link has come to. Call it after everything that may have changed the link. */
 void ch_device_follow_link(ch_device *d, ch_ms now);
+/* Stores a group, all of it or, as far as the storage lets, nothing. False: the storage failed. */
+bool ch_device_save(ch_device *d, ch_group group);
 /* Tells the link what is wanted. */
 void ch_device_apply_link(ch_device *d, ch_ms now, ch_anew anew);
 void ch_device_reboot(ch_device *d, ch_ms now, bool rollback);

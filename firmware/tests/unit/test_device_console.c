@@ -310,6 +310,23 @@ static void a_storage_that_fails_is_told(void **state)
     answer("sys factory-reset", "settings=default reboot=now\n");
 }
 
+static void a_save_that_fails_in_the_middle_leaves_what_was_there(void **state)
+{
+    (void)state;
+    rig_init(&r);
+    rig_line(&r, "stream set host old");
+    rig_line(&r, "stream set token chd_old save");
+    r.fake.refuses = "stream/token";
+    rig_line(&r, "stream set host new 9000");
+    rig_line(&r, "stream set token chd_new save");
+    assert_non_null(strstr(rig_printed(&r), "error: the storage failed"));
+    assert_string_equal(fake_text(&r.fake, "stream/host"), "old");
+    assert_int_equal(fake_number(&r.fake, "stream/port"), 8080);
+    assert_string_equal(fake_text(&r.fake, "stream/token"), "chd_old");
+    /* What was set holds until the restart. */
+    answer_begins("stream status", "host=new port=9000 saved=no ");
+}
+
 static void words_of_another_console_do_as_well(void **state)
 {
     const char *words[] = {"wifi", "set", "My Home", "password1"};
@@ -335,6 +352,7 @@ int test_device_console(void)
         cmocka_unit_test(help_lists_all_or_one),
         cmocka_unit_test(a_scan_prints_as_it_finds),
         cmocka_unit_test(a_storage_that_fails_is_told),
+        cmocka_unit_test(a_save_that_fails_in_the_middle_leaves_what_was_there),
         cmocka_unit_test(words_of_another_console_do_as_well),
     };
     return cmocka_run_group_tests_name("device console", tests, NULL, NULL);

@@ -9,8 +9,9 @@
  * Stored layout, version 1 (namespace/key): wifi/ssid, wifi/pass, stream/host, stream/port as devices in the field
  * hold them; stream/tls, stream/path, stream/name, stream/token; cam/size (text), cam/quality, cam/fps, cam/hflip,
  * cam/vflip, cam/led, cam/adapt; tcpcam/on, tcpcam/port, tcpcam/pin; camherd/version. A store without a version is
- * that of an older firmware and is read the same way. A later version is read as far as it is understood, and its
- * number is left as it is, so that going back and forth between two firmwares loses nothing.
+ * that of an older firmware and is read the same way. A later version is read as far as it is understood; its number
+ * and the keys that are not listed here are left as they are. Saving a group writes all of its keys, so a value that
+ * only the later firmware understands is lost with that, and no other way.
  */
 #ifndef CAMHERD_SETTINGS_H
 #define CAMHERD_SETTINGS_H
