@@ -7,6 +7,14 @@ void ch_keep_reason(char reason[CH_REASON_MAX + 1], const char *text)
     ch_text to;
     ch_text_init(&to, reason, CH_REASON_MAX + 1);
     ch_text_put(&to, text == NULL ? "" : text);
+    if (to.cut) {
+        /* Not in the middle of a character. */
+        size_t len = to.len;
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
+            len--;
+        }
+        reason[len] = '\0';
+    }
 }
 
 void ch_device_init(ch_device *d, const ch_board *board, const ch_store *store, ch_printer printer, uint32_t seed,

@@ -1,3 +1,4 @@
+#include "device_internal.h"
 #include "rig.h"
 
 static rig r;
@@ -294,6 +295,26 @@ static void a_scan_prints_as_it_finds(void **state)
     assert_string_equal(rig_printed(&r), "scan=failed found=0 reason=\"Wi-Fi is busy\"\n");
 }
 
+static void names_and_reasons_of_any_bytes_are_readable(void **state)
+{
+    ch_network latin1 = {"K\xfc"
+                         "che",
+                         -50, 6, "wpa2"};
+    char reason[80];
+    (void)state;
+    rig_init(&r);
+    rig_line(&r, "wifi scan");
+    rig_event(&r, (ch_event){.kind = CH_EV_SCAN_FOUND, .network = &latin1});
+    assert_string_equal(rig_printed(&r), "ssid=\"K\\xfcche\" rssi=-50 channel=6 auth=wpa2\n");
+    /* Cut before the character that does not fit, wherever that is. */
+    for (size_t before = 58; before < 63; before++) {
+        memset(reason, 'x', before);
+        memcpy(reason + before, "\xf0\x9f\x98\x80 and more", 13);
+        ch_keep_reason(r.d.ws_reason, reason);
+        assert_int_equal(strlen(r.d.ws_reason), before <= 59 ? 63 : before);
+    }
+}
+
 static void a_storage_that_fails_is_told(void **state)
 {
     (void)state;
@@ -351,6 +372,7 @@ int test_device_console(void)
         cmocka_unit_test(secrets_are_not_printed),
         cmocka_unit_test(help_lists_all_or_one),
         cmocka_unit_test(a_scan_prints_as_it_finds),
+        cmocka_unit_test(names_and_reasons_of_any_bytes_are_readable),
         cmocka_unit_test(a_storage_that_fails_is_told),
         cmocka_unit_test(a_save_that_fails_in_the_middle_leaves_what_was_there),
         cmocka_unit_test(words_of_another_console_do_as_well),
