@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* The longest line: `stream status` with name and URL full, or `sys info`. */
-#define LINE_SIZE 512
+/* The longest line: `stream status` with host, path and reason full, each character of path and reason escaped. */
+#define LINE_SIZE 768
 
 typedef struct line {
     ch_text text;

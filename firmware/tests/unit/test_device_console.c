@@ -315,6 +315,24 @@ static void names_and_reasons_of_any_bytes_are_readable(void **state)
     }
 }
 
+static void the_longest_line_is_whole(void **state)
+{
+    char url[CH_LINE_MAX + 1] = "ws://", reason[CH_REASON_MAX + 1] = "";
+    const char *got;
+    (void)state;
+    rig_init(&r);
+    memset(url + 5, 'h', CH_HOST_MAX);
+    memcpy(url + 5 + CH_HOST_MAX, ":65535/", 7);
+    memset(url + 5 + CH_HOST_MAX + 7, '"', CH_PATH_MAX - 1);
+    assert_null(ch_settings_set_url(&r.d.settings, url));
+    memset(reason, '\x01', CH_REASON_MAX);
+    ch_keep_reason(r.d.ws_reason, reason);
+    rig_line(&r, "stream stop");
+    got = rig_printed(&r);
+    assert_string_equal(got + strlen(got) - 6, "\\x01\"\n");
+    assert_in_range(strlen(got), 700, 768);
+}
+
 static void a_storage_that_fails_is_told(void **state)
 {
     (void)state;
@@ -373,6 +391,7 @@ int test_device_console(void)
         cmocka_unit_test(help_lists_all_or_one),
         cmocka_unit_test(a_scan_prints_as_it_finds),
         cmocka_unit_test(names_and_reasons_of_any_bytes_are_readable),
+        cmocka_unit_test(the_longest_line_is_whole),
         cmocka_unit_test(a_storage_that_fails_is_told),
         cmocka_unit_test(a_save_that_fails_in_the_middle_leaves_what_was_there),
         cmocka_unit_test(words_of_another_console_do_as_well),
