@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* How often to look whether the last answers have left before a restart. */
+#define REBOOT_CHECK_MS 50
+
 void ch_keep_reason(char reason[CH_REASON_MAX + 1], const char *text)
 {
     ch_text to;
@@ -114,6 +117,7 @@ void ch_device_reboot(ch_device *d, ch_ms now, bool rollback)
 {
     if (d->reboot_at == CH_NEVER) {
         d->reboot_at = now + CH_REBOOT_DELAY_MS;
+        d->reboot_latest = now + CH_SEND_STALL_MS;
         d->reboot_rollback = rollback;
     }
 }
@@ -316,6 +320,20 @@ static bool due(bool *flag)
     return was;
 }
 
+/* Whether it is time to restart. Answers leave first, though a picture on its way can hold them up for longer. */
+static bool reboot_due(ch_device *d, ch_ms now)
+{
+    if (now < d->reboot_at) {
+        return false;
+    }
+    bool speaks = d->ws_live && (d->ws_busy || d->ack_count > 0 || d->update_report);
+    if (speaks && now < d->reboot_latest) {
+        d->reboot_at = now + REBOOT_CHECK_MS;
+        return false;
+    }
+    return true;
+}
+
 /* Actions that happen seldom. */
 static bool rare_next(ch_device *d, ch_ms now, ch_action *action)
 {
@@ -329,7 +347,7 @@ static bool rare_next(ch_device *d, ch_ms now, ch_action *action)
         action->update = &d->update;
     } else if (due(&d->confirm_due)) {
         action->kind = CH_DO_CONFIRM;
-    } else if (now >= d->reboot_at) {
+    } else if (reboot_due(d, now)) {
         d->reboot_at = CH_NEVER;
         action->kind = CH_DO_REBOOT;
         action->rollback = d->reboot_rollback;

@@ -105,8 +105,8 @@ bool ch_device_frame(ch_device *d, ch_ms now, const ch_frame *frame)
 
 bool ch_device_frame_next(ch_device *d, ch_ms now, ch_action *action)
 {
-    if (!d->ws_live || d->ws_busy || d->ws_pending == CH_NO_FRAME) {
-        return false;
+    if (!d->ws_live || d->ws_busy || d->ws_pending == CH_NO_FRAME || d->reboot_at != CH_NEVER) {
+        return false; /* before a restart the way is kept free for the last answers */
     }
     const ch_frame *frame = ch_frames_at(&d->frames, d->ws_pending);
     if (!ch_frame_is_fresh(frame, now)) {

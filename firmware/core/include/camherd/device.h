@@ -17,7 +17,7 @@
 #define CH_REASON_MAX 63
 #define CH_ADDRESS_MAX 45
 #define CH_ACKS_MAX 8
-#define CH_REBOOT_DELAY_MS 500    /* for the last answer to leave */
+#define CH_REBOOT_DELAY_MS 500    /* for the last answer to leave; longer if it has not, see device.c */
 #define CH_TRIAL_CONFIRM_MS 10000 /* an update that held a connection for so long is good */
 #define CH_TRIAL_LIMIT_MS 300000  /* one that did not within so long is taken back */
 #define CH_CAMERA_RETRY_MS 10000
@@ -171,6 +171,7 @@ typedef struct ch_device {
     uint8_t update_percent;
     char update_error[CH_REASON_MAX + 1];
     ch_ms update_until, reboot_at;
+    ch_ms reboot_latest; /* then answers that have not left are lost */
     bool reboot_rollback;
 } ch_device;
 
