@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define QUALITY_DOWN 10
-#define QUALITY_UP 5
+#define QUALITY_DOWN 10 /* small enough that no step is seen as a jump */
+#define QUALITY_UP 5    /* half of it: up more carefully than down */
 
 static uint8_t lower(uint8_t a, uint8_t b)
 {

@@ -13,7 +13,7 @@
 #include "camherd/frames.h"
 #include "camherd/settings.h"
 
-#define CH_TCPCAM_CLIENTS 4
+#define CH_TCPCAM_CLIENTS 4        /* each may hold a frame, and boards have four buffers */
 #define CH_TCPCAM_QUIET_MS 200     /* ends a count */
 #define CH_TCPCAM_REQUEST_MS 10000 /* PIN and count must have come within */
 #define CH_TCPCAM_STALL_MS 5000    /* a client that takes nothing for so long is closed */
