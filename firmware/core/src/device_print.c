@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* The longest line: `stream status` with name and URL full, or `sys info`. */
-#define LINE_SIZE 512
+/* The longest line: `stream status` with host, path and reason full, each character of path and reason escaped. */
+#define LINE_SIZE 768
 
 typedef struct line {
     ch_text text;
@@ -198,7 +198,7 @@ void ch_print_stream(const ch_device *d)
 void ch_print_cam(const ch_device *d)
 {
     const ch_camera *set = &d->settings.camera;
-    ch_camera now = ch_policy_effective(&d->policy);
+    ch_camera now = ch_device_camera_now(d);
     const char *state = !d->power ? "off" : d->camera_up ? "up" : d->camera_reason[0] != '\0' ? "failed" : "starting";
     line l;
     begin(&l);

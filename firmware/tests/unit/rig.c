@@ -110,7 +110,9 @@ static void on_socket(rig *r, const ch_action *a)
         }
         break;
     case CH_DO_WS_PING:
-        rig_event(r, (ch_event){.kind = CH_EV_WS_HEARD, .attempt = a->attempt});
+        if (!r->mute_pongs) {
+            rig_event(r, (ch_event){.kind = CH_EV_WS_HEARD, .attempt = a->attempt});
+        }
         break;
     case CH_DO_TCPCAM_SEND:
         r->tcpcam = *a;

@@ -27,7 +27,7 @@ typedef struct rig {
     /* what a socket still sends from: none of it may be in a buffer that is given back */
     const uint8_t *ws_sends, *tcp_sends[CH_TCPCAM_CLIENTS];
     /* how the shell behaves */
-    bool mute_wifi, mute_camera, mute_texts, hold_frames, no_tcp;
+    bool mute_wifi, mute_camera, mute_texts, mute_pongs, hold_frames, no_tcp;
     const char *camera_fault;
     ch_sensor sensor;
     unsigned ws_frames;

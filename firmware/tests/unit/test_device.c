@@ -220,6 +220,30 @@ static void a_reboot_is_acknowledged_first(void **state)
     assert_int_equal(r.counts[CH_DO_REBOOT], 1);
 }
 
+static void a_picture_on_its_way_does_not_cost_the_answer(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    r.hold_frames = true;
+    assert_true(rig_frame(&r));
+    rig_text(&r, "{\"type\":\"reboot\",\"id\":3}");
+    rig_pass(&r, 3 * CH_REBOOT_DELAY_MS);
+    assert_int_equal(r.counts[CH_DO_REBOOT], 0);
+    rig_sent(&r);
+    rig_run(&r);
+    assert_string_equal(r.text, "{\"type\":\"ack\",\"id\":3,\"ok\":true}");
+    assert_int_equal(r.ws_frames, 1);
+    rig_pass(&r, CH_REBOOT_DELAY_MS);
+    assert_int_equal(r.counts[CH_DO_REBOOT], 1);
+    /* Nobody waits for a server that takes nothing. */
+    rig_streaming(&r);
+    r.hold_frames = true;
+    assert_true(rig_frame(&r));
+    rig_text(&r, "{\"type\":\"reboot\",\"id\":3}");
+    rig_pass(&r, CH_SEND_STALL_MS + 100);
+    assert_int_equal(r.counts[CH_DO_REBOOT], 1);
+}
+
 static const char update[] =
     "{\"type\":\"update\",\"id\":9,\"url\":\"http://a/b\",\"size\":10,\"sha256\":"
     "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"signature\":\"MAA=\"}";
@@ -274,6 +298,26 @@ static void an_update_that_fails_leaves_the_device_working(void **state)
     rig_text(&r, update);
     rig_run(&r);
     assert_non_null(strstr(r.text, "update: this device cannot"));
+}
+
+static void an_update_that_trickles_does_not_keep_the_camera_dark(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    rig_text(&r, update);
+    rig_run(&r);
+    /* One percent in time, then words without another. */
+    rig_pass(&r, CH_UPDATE_TIMEOUT_MS - 1000);
+    rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_PROGRESS, .number = 1});
+    for (unsigned i = 0; i < 59; i++) {
+        rig_pass(&r, 1000);
+        rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_PROGRESS, .number = 1 - i % 2});
+        assert_int_equal(r.d.update_state, CH_UPDATE_LOADING);
+    }
+    r.ws_frames = 0;
+    rig_pass(&r, 2000);
+    assert_int_equal(r.d.update_state, CH_UPDATE_FAILED);
+    assert_true(r.ws_frames > 10);
 }
 
 static void a_new_image_must_prove_itself(void **state)
@@ -423,8 +467,10 @@ int test_device(void)
         cmocka_unit_test(more_questions_than_answers_fit_lose_answers_only),
         cmocka_unit_test(it_reports_every_ten_seconds),
         cmocka_unit_test(a_reboot_is_acknowledged_first),
+        cmocka_unit_test(a_picture_on_its_way_does_not_cost_the_answer),
         cmocka_unit_test(an_update_runs_and_restarts),
         cmocka_unit_test(an_update_that_fails_leaves_the_device_working),
+        cmocka_unit_test(an_update_that_trickles_does_not_keep_the_camera_dark),
         cmocka_unit_test(a_new_image_must_prove_itself),
         cmocka_unit_test(a_server_is_found_when_none_is_set),
         cmocka_unit_test(old_events_mean_nothing),

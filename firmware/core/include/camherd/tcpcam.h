@@ -13,14 +13,14 @@
 #include "camherd/frames.h"
 #include "camherd/settings.h"
 
-#define CH_TCPCAM_CLIENTS 4
+#define CH_TCPCAM_CLIENTS 4        /* each may hold a frame, and boards have four buffers */
 #define CH_TCPCAM_QUIET_MS 200     /* ends a count */
 #define CH_TCPCAM_REQUEST_MS 10000 /* PIN and count must have come within */
 #define CH_TCPCAM_STALL_MS 5000    /* a client that takes nothing for so long is closed */
 #define CH_TCPCAM_HOG_MS 2000      /* one that holds the last free buffer for so long, too */
-#define CH_TCPCAM_COUNT_DIGITS 9
-#define CH_TCPCAM_TRIES 5       /* wrong PINs in a row, then nobody new is let in for */
-#define CH_TCPCAM_LOCK_MS 10000 /* so long: 10 000 PINs take hours instead of seconds */
+#define CH_TCPCAM_COUNT_DIGITS 10  /* as the largest int32 has, which clients ask for when they mean "on and on" */
+#define CH_TCPCAM_TRIES 5          /* wrong PINs in a row, then nobody new is let in for */
+#define CH_TCPCAM_LOCK_MS 10000    /* so long: 10 000 PINs take hours instead of seconds */
 
 typedef enum ch_tcpcam_state {
     CH_TCPCAM_FREE,
