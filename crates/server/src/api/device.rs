@@ -401,6 +401,7 @@ mod tests {
             (json!({"update": update, "reboot": true}), "alone"),
             (json!({"update": "http://x/"}), "`update`"),
             (json!({"update": {"url": "ftp://x"}}), "`update.url`"),
+            (json!({"update": {"url": format!("http://x/{}", "\u{1}".repeat(240))}}), "`update.url`"),
         ] {
             let error = read_json(body.clone()).unwrap_err();
             assert!(error.contains(part) && error.len() < 200, "{body}: {error}");
