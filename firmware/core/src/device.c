@@ -167,8 +167,7 @@ static void tick(ch_device *d, ch_ms now)
         ch_print_scan_end(d, "timeout");
     }
     if (now >= d->update_until) {
-        ch_event late = {.kind = CH_EV_UPDATE_FAILED, .text = "no progress for a minute"};
-        ch_device_update_event(d, now, &late);
+        ch_device_update_failed(d, "no progress for a minute");
     }
     if (d->trial && d->ws_live && now >= d->ws_since + CH_TRIAL_CONFIRM_MS) {
         d->trial = false;
