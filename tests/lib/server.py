@@ -115,8 +115,8 @@ class Process:
         for task in Path(f"/proc/{self.pid}/task").iterdir():
             try:
                 names.append((task / "comm").read_text().strip())
-            except FileNotFoundError:
-                pass  # It has ended meanwhile.
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # It has ended meanwhile, before its file was opened or after.
         return names
 
 
