@@ -103,7 +103,7 @@ def test_a_program_for_opencv_runs_unchanged(camera: RtspServer, open_capture: O
     # OpenCV has no time before the camera's first sender report.
     assert times == sorted(times) and (len(set(times)) == len(times) or reader == "cv2"), "their times go up"
     # OpenCV tells what the stream announces, and camherd what it measures.
-    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(FPS, rel=0.3)
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(FPS, rel=0.5)
 
     assert capture.grab() is True
     ok, grabbed = capture.retrieve()

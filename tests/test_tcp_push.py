@@ -72,8 +72,10 @@ def test_every_picture_arrives_everywhere_as_it_was_sent(shared: Server, number:
                 assert parts.next().body == picture
                 assert next_picture(socket_) == picture
                 assert snapshot(shared, f"stream{number}") == picture
-    stream = shared.stream(f"stream{number}")
-    assert (stream["received"], stream["dropped"]) == (20, {})
+    name = f"stream{number}"
+    stream = eventually(lambda: (s := shared.stream(name))["received"] == 20 and s, "all are counted")
+    # On a machine that stops for a second, that is told.
+    assert stream["dropped"].keys() <= {"silence"}
 
 
 def assert_in_order(images: list[Any], camera: RunningPusher) -> None:
@@ -131,7 +133,7 @@ def test_a_camera_of_120_pictures_a_second_loses_none(serve: ServerFactory) -> N
         contextlib.ExitStack() as viewers,
     ):
         server.wait_live("stream1")
-        viewer = viewers.enter_context(open_socket(server, "/ws/jpeg?stream=stream1&quality=high", max_queue=None))
+        viewer = viewers.enter_context(open_socket(server, "/ws/jpeg?stream=stream1&quality=high"))
         got = [next_picture(viewer) for _ in range(600)]
         camera.stop()
         sent = [payload for _, payload in camera.sent]
