@@ -40,15 +40,6 @@ def shared(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield server
 
 
-NUMBERS = itertools.count(1)
-
-
-@pytest.fixture
-def number() -> int:
-    """A stream number for the test case."""
-    return next(NUMBERS)
-
-
 # The old addresses.
 
 

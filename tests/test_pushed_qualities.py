@@ -32,15 +32,6 @@ def shared(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield server
 
 
-NUMBERS = itertools.count(1)
-
-
-@pytest.fixture
-def number() -> int:
-    """A stream number for the test case."""
-    return next(NUMBERS)
-
-
 def qualities(server: Server, name: str) -> dict[str, dict[str, Any]]:
     """What the API tells of a stream's qualities, by name."""
     answer = server.get(f"/api/streams/{name}")
@@ -193,7 +184,7 @@ def test_pictures_go_on_while_qualities_come_and_go(
     shared: Server, number: int, kind: str, first: str, done: bool
 ) -> None:
     second = "low" if first == "high" else "high"
-    with Pair(shared, number, KINDS[kind]) as pair:
+    with Pair(shared, number, KINDS[kind], fps=30) as pair:
         pair.start(first)
         shared.wait_live(pair.name)
         # On a busy machine, who asks for nothing might be given a lower quality that camherd makes.

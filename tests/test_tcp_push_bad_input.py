@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import struct
 from pathlib import Path
 from typing import Iterator, NamedTuple
@@ -22,20 +21,11 @@ from wait import eventually
 GOOD = jpegs.picture(1)
 #: An int32's ends.
 LEAST, GREATEST = -(2**31), 2**31 - 1
-NUMBERS = itertools.count(1)
-
-
 @pytest.fixture(scope="module")
 def shared(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for the tests that push numbers of their own."""
     with outliving(Processes(binary, tmp_path_factory.mktemp("push")), *LISTEN, "--stall-timeout", "1s") as server:
         yield server
-
-
-@pytest.fixture
-def number() -> int:
-    """A stream number for the test case."""
-    return next(NUMBERS)
 
 
 HEADERS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
-import struct
 import threading
 from pathlib import Path
 from typing import Iterator
@@ -18,7 +17,7 @@ from camera import RunningCamera
 from conftest import Processes, ServerFactory
 from server import Process, Server
 from sockets import unused_port
-from tcp_push import LISTEN, marked, outliving
+from tcp_push import LISTEN, mark_of, marked, outliving
 from tcpcam import PIN, Client, send_apart, serving, splits
 from wait import eventually
 
@@ -154,11 +153,6 @@ def test_who_asks_for_nothing_is_hung_up_on(cam: tuple[str, int]) -> None:
         assert all([client.is_refused() for client in clients])
 
 
-def number_of(picture: bytes) -> int:
-    """What `marked` put into it."""
-    return struct.unpack_from(">Q", picture, 6)[0]
-
-
 def test_all_clients_get_every_picture_though_one_does_not_read(serve: ServerFactory) -> None:
     """Also who does not read gets whole pictures, and new ones, when it does."""
     server = serve(*serving(port := unused_port()))
@@ -180,11 +174,11 @@ def test_all_clients_get_every_picture_though_one_does_not_read(serve: ServerFac
             for thread in threads:
                 thread.join(40)
             for pictures in got:
-                numbers = [number_of(picture) for picture in pictures]
+                numbers = [mark_of(picture) for picture in pictures]
                 assert len(numbers) == 100 and numbers == list(range(numbers[0], numbers[0] + 100))
-            newest = max(number_of(pictures[-1]) for pictures in got)
-            late = [number_of(picture) for picture in idle.pictures(30)]
-            assert late == sorted(set(late)) and late[0] > number_of(first)
+            newest = max(mark_of(pictures[-1]) for pictures in got)
+            late = [mark_of(picture) for picture in idle.pictures(30)]
+            assert late == sorted(set(late)) and late[0] > mark_of(first)
             assert late[-1] > newest, "it has skipped what it did not read"
 
 
