@@ -17,7 +17,7 @@ FRESH_MS = 500
 TRUE_MS = 150
 
 #: How often the picture is looked at, and between two looks, in seconds.
-SAMPLES, LOOK_EVERY = 120, 0.25
+SAMPLES, LOOK_EVERY = 80, 0.25
 #: Looks at the picture four times a second, and each time that the page has renewed its numbers.
 OBSERVE = """
 () => {
