@@ -50,7 +50,7 @@ static void something_happens(uint32_t *random)
     static const char *const requests[] = {"12350\n", "47112\n", "12", "9999", "1235"};
     int client = (int)(ch_random(random) % CH_TCPCAM_CLIENTS);
     const char *request;
-    switch (ch_random(random) % 10) {
+    switch (ch_random(random) % 12) {
     case 0:
         rig_line(&r, one_of(random, lines, sizeof lines / sizeof lines[0]));
         break;
@@ -90,8 +90,11 @@ static void something_happens(uint32_t *random)
                                  .number = ch_random(random) % 120,
                                  .text = "x"});
         break;
-    default:
+    case 9:
         rig_sent(&r);
+        break;
+    default:
+        rig_take(&r);
         break;
     }
 }
@@ -99,6 +102,9 @@ static void something_happens(uint32_t *random)
 /* All that a device needs to stream is there again. */
 static void all_is_well(void)
 {
+    if (r.taking) {
+        rig_take(&r);
+    }
     r.hold_frames = r.no_tcp = r.mute_wifi = r.mute_camera = r.mute_pongs = false;
     r.camera_fault = NULL;
     rig_line(&r, "cam power 1");
