@@ -55,12 +55,16 @@ def high_camera() -> Iterator[RtspServer]:
 
 
 def open_with_opencv(url: str) -> cv2.VideoCapture:
-    """OpenCV's capture of a camera, which on a busy machine once in some hundred times opens and gets nothing."""
+    """OpenCV's capture of a camera, which on a busy machine once in some hundred times opens and gets nothing.
+
+    It has to let go before the next attempt: the camera's pictures are one for all, and begin anew with the first.
+    """
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000]
     for _ in range(3):
         capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
         if capture.get(cv2.CAP_PROP_FRAME_WIDTH) > 0:
             break
+        capture.release()
     return capture
 
 
