@@ -102,11 +102,11 @@ def test_same_address_takes_over_a_live_stream(server):
             assert next_picture(viewer) == 100
             code, reason = closed_with(old.socket)
             assert code == 1008 and reason == "replaced by a newer connection of the same camera"
-            stream = server.stream("door")
-            assert stream["state"] == "live"
+            server.wait_live("door")
             eventually(lambda: server.status()["camera_clients"] == 1, "the old one is gone")
             new.send()
             assert next_picture(viewer) == 101
+            eventually(lambda: server.stream("door")["received"] == 3, "it is counted")
             assert server.stream("door")["state"] == "live", "the old one's end must not end the new one"
 
 

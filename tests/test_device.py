@@ -101,7 +101,8 @@ def test_what_a_device_says_is_shown(server):
         info = eventually(lambda: (i := camera.info())["telemetry"] and i["telemetry"]["rssi"] == -70 and i, "newest")
         assert info["telemetry"] == {**TELEMETRY, "rssi": -70} == server.stream("door")["telemetry"]
         assert 0 <= info["telemetry_age_ms"] < 10_000 and 0 <= info["age_ms"] < 10_000
-        eventually(lambda: camera.told[:1] == [{"type": "hello", "v": 1, "server": camera.told[0]["server"]}], "greeting")
+        greeting = eventually(lambda: camera.told and camera.told[0], "the greeting")
+        assert greeting == {"type": "hello", "v": 1, "server": greeting["server"]}
     eventually(lambda: not camera.info()["connected"], "it left")
     assert camera.info()["hello"]["model"] == "AtomS3R-CAM", "what it said is shown on"
 
@@ -139,7 +140,7 @@ def test_settings_are_sent_and_known_once_acknowledged(server):
         camera.say({**HELLO, "fps": 12})
         eventually(lambda: camera.info()["settings"]["fps"] == 12, "hello again")
         assert camera.tell({"reboot": True}).status == 200
-        assert camera.told[-1]["type"] == "reboot"
+        assert any(message["type"] == "reboot" for message in camera.told)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +274,7 @@ def test_a_resting_device_is_not_offline_and_a_woken_one_has_its_time(serve):
     server = serve("--stall-timeout", "1s")
     with device(server) as camera:
         with open_socket(server, "/ws/jpeg?stream=door") as viewer:
-            eventually(lambda: camera.demands() == [1], "one watches")
+            eventually(lambda: camera.demands()[-1:] == [1], "one watches")
             camera.show()
             viewer.recv(timeout=10)
         eventually(lambda: server.stream("door")["state"] == "offline", "it stalls while it is wanted")
@@ -283,11 +284,11 @@ def test_a_resting_device_is_not_offline_and_a_woken_one_has_its_time(serve):
         # Several times the stall timeout.
         eventually(lambda: server.stream("door")["age_ms"] > 3500, "a while without pictures")
         assert server.stream("door")["state"] == "live"
+        asked = time.monotonic()
         with open_socket(server, "/ws/jpeg?stream=door"):
             eventually(lambda: camera.demands()[-1] == 1, "woken")
-            woken = time.monotonic()
             eventually(lambda: server.stream("door")["state"] == "offline", "silent although woken")
-            assert time.monotonic() - woken > 0.5, "its silence counts from when it was woken"
+            assert time.monotonic() - asked >= 1, "its silence counts from when it was woken"
 
 
 def test_reconnect_begins_anew(server):

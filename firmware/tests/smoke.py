@@ -406,6 +406,7 @@ def console_and_store(program: str) -> None:
     device.end_input("wifi status\npsram status")
     device.wait_for("^psram=")
     device.stop()
+    assert subprocess.run([program, "--id", "x" * 65], capture_output=True, timeout=DEADLINE_S).returncode != 0
     # A store that cannot be read is not begun anew.
     with tempfile.TemporaryDirectory() as folder:
         end = subprocess.run([program, "--store", folder], capture_output=True, text=True, timeout=DEADLINE_S)

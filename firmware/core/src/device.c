@@ -41,6 +41,7 @@ void ch_device_init(ch_device *d, const ch_board *board, const ch_store *store, 
     d->power = true;
     d->camera_due = now;
     d->asked = CH_NEVER;
+    d->taking = CH_NEVER;
     d->scan_until = CH_NEVER;
     d->update_until = CH_NEVER;
     d->reboot_at = CH_NEVER;
@@ -167,8 +168,7 @@ static void tick(ch_device *d, ch_ms now)
         ch_print_scan_end(d, "timeout");
     }
     if (now >= d->update_until) {
-        ch_event late = {.kind = CH_EV_UPDATE_FAILED, .text = "no progress for a minute"};
-        ch_device_update_event(d, now, &late);
+        ch_device_update_failed(d, "no progress for a minute");
     }
     if (d->trial && d->ws_live && now >= d->ws_since + CH_TRIAL_CONFIRM_MS) {
         d->trial = false;
@@ -234,12 +234,13 @@ static bool camera_differs(const ch_camera *a, const ch_camera *b)
 }
 
 /*
- * Before its buffers may go: frames that wait are let go, those on their way end or are ended by their watchdogs.
- * True once none is out.
+ * Before its buffers may go: frames that wait are let go, those on their way end or are ended by their watchdogs, and
+ * the one that is being taken has come. True once none is out.
  */
 static bool camera_empty(ch_device *d, ch_ms now)
 {
-    d->camera_emptying = ch_frames_in_use(&d->frames) > 0;
+    bool taking = d->taking != CH_NEVER && now < d->taking + CH_CAPTURE_TIMEOUT_MS;
+    d->camera_emptying = taking || ch_frames_in_use(&d->frames) > 0;
     if (d->camera_emptying) {
         ch_device_drop_waiting(d);
         ch_tcpcam_close_hog(&d->tcpcam, now);

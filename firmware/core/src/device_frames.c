@@ -66,6 +66,7 @@ bool ch_device_wants_frame(ch_device *d, ch_ms now)
     if (d->asked == CH_NEVER) {
         d->asked = now;
     }
+    d->taking = now;
     return true;
 }
 
@@ -85,6 +86,7 @@ bool ch_device_frame(ch_device *d, ch_ms now, const ch_frame *frame)
 {
     int number = ch_frames_add(&d->frames, frame);
     d->asked = CH_NEVER;
+    d->taking = CH_NEVER;
     if (number == CH_NO_FRAME) {
         return false;
     }

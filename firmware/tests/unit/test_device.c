@@ -399,60 +399,6 @@ static void silence_is_answered_by_a_ping(void **state)
     assert_int_equal(r.counts[CH_DO_WS_PING], 1);
 }
 
-/* Anything in any order: buffers are never lost, and no deadline keeps a shell spinning. */
-static void anything_goes(void **state)
-{
-    static const char *const lines[] = {"wifi set Home password1",
-                                        "wifi disconnect",
-                                        "wifi connect",
-                                        "stream stop",
-                                        "stream start",
-                                        "cam power 0",
-                                        "cam power 1",
-                                        "tcpcam on",
-                                        "tcpcam off",
-                                        "wifi scan",
-                                        "stream clear",
-                                        "stream set host a"};
-    uint32_t random = 77;
-    (void)state;
-    rig_streaming(&r);
-    for (unsigned i = 0; i < 20000; i++) {
-        switch (ch_random(&random) % 10) {
-        case 0:
-            rig_line(&r, lines[ch_random(&random) % (sizeof lines / sizeof lines[0])]);
-            break;
-        case 1:
-            rig_ws(&r, ch_random(&random) % 3 != 0, "x");
-            break;
-        case 2:
-            rig_wifi(&r, ch_random(&random) % 3 != 0, "x");
-            break;
-        case 3:
-            r.hold_frames = ch_random(&random) % 2 == 0;
-            r.no_tcp = ch_random(&random) % 2 == 0;
-            r.mute_wifi = ch_random(&random) % 8 == 0;
-            break;
-        case 4: {
-            int client = ch_device_tcpcam_open(&r.d, r.now);
-            if (client >= 0) {
-                ch_device_tcpcam_received(&r.d, r.now, client, (const uint8_t *)"12350\n", 6);
-            }
-            break;
-        }
-        case 5:
-            rig_sent(&r);
-            break;
-        default:
-            rig_pass(&r, ch_random(&random) % 400);
-            break;
-        }
-        rig_run(&r);
-        rig_printed(&r);
-        assert_true(rig_used(&r) <= r.board.frames);
-    }
-}
-
 int test_device(void)
 {
     const struct CMUnitTest tests[] = {
@@ -475,7 +421,6 @@ int test_device(void)
         cmocka_unit_test(a_server_is_found_when_none_is_set),
         cmocka_unit_test(old_events_mean_nothing),
         cmocka_unit_test(silence_is_answered_by_a_ping),
-        cmocka_unit_test(anything_goes),
     };
     return cmocka_run_group_tests_name("device", tests, NULL, NULL);
 }

@@ -155,6 +155,7 @@ typedef struct ch_device {
     ch_camera camera;     /* as set up last */
     ch_ms camera_due;     /* camera_sent: until when; else not before */
     ch_ms asked;          /* since when a frame is asked for and has not come, CH_NEVER: none is */
+    ch_ms taking;         /* since when the shell takes one, CH_NEVER: it does not */
     /* TCPCam */
     bool tcpcam_listening;
     uint16_t tcpcam_port; /* that is listened on */
