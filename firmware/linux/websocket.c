@@ -191,7 +191,7 @@ static const struct lws_protocols protocols[] = {
     {.name = NULL},
 };
 
-websocket *websocket_new(ch_device *device)
+websocket *websocket_new(ch_device *device, const char *ca)
 {
     websocket *ws = calloc(1, sizeof *ws);
     if (ws == NULL) {
@@ -202,6 +202,7 @@ websocket *websocket_new(ch_device *device)
         .protocols = protocols,
         .user = ws,
         .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .client_ssl_ca_filepath = ca,
         .gid = -1,
         .uid = -1,
     };
