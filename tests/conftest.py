@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
 from browser import Browser  # noqa: E402
 from server import Process, Server  # noqa: E402
+from sockets import unused_port  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 #: A port that the system chooses.
@@ -141,9 +141,7 @@ def own_address() -> Iterator[str]:
 @pytest.fixture
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return unused_port()
 
 
 @pytest.fixture(scope="module")

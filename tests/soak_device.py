@@ -16,16 +16,11 @@ the server.
 
 from __future__ import annotations
 
-import argparse
 import bisect
 import http.client
 import itertools
-import os
-import queue
-import re
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -33,16 +28,16 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
 import cv2  # noqa: E402
-import numpy as np  # noqa: E402
 
+import soak  # noqa: E402
+from device_picture import PictureNumber  # noqa: E402
 from http_client import Stream  # noqa: E402
 from multipart import MultipartReader  # noqa: E402
 from server import Server  # noqa: E402
-from virtual_device import PROGRAM  # noqa: E402
+from virtual_device import MeasuredDevice, Sample  # noqa: E402
 from wait import eventually  # noqa: E402
 
 NAME, SIZE, FPS = "door", (640, 480), 30
@@ -64,8 +59,6 @@ SETTLE = 2.0
 MOST_RISING = 30.0
 #: What the middle of the last quarter of the device's memory may be above that of the first one, in MiB.
 MOST_GROWTH = 1.0
-#: The time in which memory may still grow: this part of all, and at least so many seconds.
-WARM_UP, LEAST_WARM_UP = 0.2, 60
 #: In less, memory tells nothing, in minutes.
 LEAST_MINUTES = 2.0
 #: Time between two questions on the device's console, in seconds.
@@ -74,22 +67,6 @@ POLL = 0.05
 MOST_UNREAD = 0.01
 #: The end of waiting, no bound.
 PATIENCE = 60.0
-
-
-class Sample(NamedTuple):
-    """What the device's console said."""
-
-    asked: float
-    answered: float
-    ws: str
-    now_fps: int
-    captured: int
-    sent: int
-    replaced: int
-    stale: int
-    failed: int
-    camera_errors: int
-    connects: int
 
 
 class Arrival(NamedTuple):
@@ -109,91 +86,15 @@ class Outage(NamedTuple):
     connects: int
 
 
-class Device:
-    """The program, its console, and what it takes."""
-
-    QUESTION = "stream status\ncam status\nsys info\n"
-
-    def __init__(self, port: int) -> None:
-        lines = [
-            "wifi set Home password1", f"cam set size {SIZE[0]}x{SIZE[1]}", f"cam set fps {FPS}",
-            f"stream set name {NAME}", f"stream set host 127.0.0.1 {port}",
-        ]  # fmt: skip
-        runs = [word for line in lines for word in ("--run", line)]
-        self.process = subprocess.Popen(
-            [PROGRAM, *runs], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-        self._answers: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self._answers.put(line)
-
-    def type(self, text: str) -> None:
-        """Types lines, each with its end."""
-        assert self.process.stdin
-        self.process.stdin.write(text)
-        self.process.stdin.flush()
-
-    def ask(self) -> Sample:
-        """One look at it. Nobody else may ask meanwhile."""
-        asked = time.monotonic()
-        self.type(self.QUESTION)
-        facts: dict[str, str] = {}
-        while "connects" not in facts:
-            line = self._answers.get(timeout=PATIENCE)
-            if re.match("(host|power|id)=", line):
-                facts.update(re.findall(r'(\w+)=("[^"]*"|\S*)', line))
-        counts = [int(facts[name]) for name in Sample._fields[3:]]
-        return Sample(asked, time.monotonic(), facts["ws"], *counts)
-
-    def resident_mib(self) -> float:
-        match = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text(), re.MULTILINE)
-        assert match, "no VmRSS"
-        return int(match[1]) / 1024
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(PATIENCE)
-
-
-class PictureNumber:
-    """Reads the number that the device draws into its pictures (firmware/linux/pictures.c)."""
-
-    #: Rows of three cells, the top row first, as octal digits.
-    GLYPHS = {
-        0o75557: "0", 0o26227: "1", 0o71747: "2", 0o71717: "3", 0o55711: "4", 0o74717: "5", 0o74757: "6",
-        0o71111: "7", 0o75757: "8", 0o75717: "9", 0o57575: "#",
-    }  # fmt: skip
-    MOST_GLYPHS = 10
-    #: Pixels of a cell, and what is white, in a picture of half the size.
-    CELL, WHITE = (SIZE[1] // 60 + 1) / 2, 200
-
-    def __init__(self) -> None:
-        self._columns = (self.CELL * (2.5 + np.arange(4 * self.MOST_GLYPHS))).astype(int)
-        self._rows = (self.CELL * (2.5 + np.arange(5))).astype(int)
-        self._bits = 1 << np.arange(14, -1, -1)
-
-    def read(self, jpeg: bytes) -> int | None:
-        image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_2)
-        if image is None or image.shape != (SIZE[1] // 2, SIZE[0] // 2):
-            return None
-        cells = image[np.ix_(self._rows, self._columns)] > self.WHITE
-        glyphs = cells.reshape(5, self.MOST_GLYPHS, 4)[:, :, :3].transpose(1, 0, 2).reshape(self.MOST_GLYPHS, 15)
-        text = "".join(self.GLYPHS.get(int(code), " ") for code in glyphs @ self._bits).rstrip()
-        return int(text[1:]) if re.fullmatch(r"#\d+", text) else None
-
-
-class Soak:
+class Course:
     """The outages, and what was seen."""
 
     def __init__(self, binary: Path, directory: Path, seconds: float) -> None:
         self.binary, self.directory, self.seconds = binary, directory, seconds
         self.server = self.serve(0)
         self.port = self.server.port
-        self.device = Device(self.port)
+        settings = f"cam set size {SIZE[0]}x{SIZE[1]}", f"cam set fps {FPS}"
+        self.device = MeasuredDevice(self.server, NAME, *settings)
         self.begun = time.monotonic()
         self.samples: list[Sample] = []
         self.rss: list[float] = []
@@ -220,8 +121,7 @@ class Soak:
         self.over = True
         for thread in self.threads:
             thread.join(PATIENCE)
-        self.device.process.kill()
-        self.device.process.wait()
+        self.device.close()
         self.server.kill()
 
     # What goes on all the time, each in a thread.
@@ -233,17 +133,14 @@ class Soak:
             self.broken = error
 
     def poll(self) -> None:
-        minute = 1
+        minutes = soak.Minutes(self.begun, self.report)
         while not self.over:
             sample = self.device.ask()
             self.captured.append(sample.captured)
             self.samples.append(sample)
-            elapsed = sample.answered - self.begun
-            if elapsed >= len(self.rss):
+            if sample.answered - self.begun >= len(self.rss):
                 self.rss.append(self.device.resident_mib())
-            if elapsed >= 60 * minute:
-                self.report(minute)
-                minute += 1
+            minutes.look(sample.answered)
             time.sleep(POLL)
 
     def report(self, minute: int) -> None:
@@ -257,7 +154,7 @@ class Soak:
 
     def watch(self) -> None:
         """Somebody who watches, always, and what arrives."""
-        reader = PictureNumber()
+        reader = PictureNumber(SIZE)
         while not self.over:
             try:
                 with Stream(("127.0.0.1", self.port), f"/streams/{NAME}/mjpeg?quality=high") as stream:
@@ -303,13 +200,13 @@ class Soak:
         return time.monotonic()
 
     def drop_wifi(self, _: float) -> float:
-        self.device.type("sim drop\n")
+        self.device.type("sim drop")
         return time.monotonic()
 
     def lose_wifi(self, away: float) -> float:
-        self.device.type("sim loss on\n")
+        self.device.type("sim loss on")
         self.pace(away)
-        self.device.type("sim loss off\n")
+        self.device.type("sim loss off")
         return time.monotonic()
 
     def stop_reading(self, away: float) -> float:
@@ -341,7 +238,7 @@ class Soak:
 
     def check(self) -> None:
         assert self.broken is None, f"a thread broke off: {self.broken!r}"
-        assert self.device.process.poll() is None, "the device ended"
+        assert self.device.returncode is None, "the device ended"
 
     def pace(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -465,73 +362,59 @@ def age(arrival: Arrival, stops: list[tuple[float, float]]) -> float:
     return arrival.at - arrival.taken - waited
 
 
-def verdict(soak: Soak) -> list[str]:
+def verdict(course: Course) -> list[str]:
     """Prints what was seen, and gives the bounds that do not hold."""
-    problems = soak.problems
-    for outage in soak.outages:
+    problems = course.problems
+    for outage in course.outages:
         print(outage)
-    print(f"{len(soak.outages)} outages, {len(soak.slowest)} reconnects, the slowest {max(soak.slowest, default=0):.2f} s "
+    print(f"{len(course.outages)} outages, {len(course.slowest)} reconnects, the slowest {max(course.slowest, default=0):.2f} s "
           f"after all was there again")  # fmt: skip
 
-    cut = max(LEAST_WARM_UP, int(len(soak.rss) * WARM_UP))
-    warm, rest = soak.rss[:cut], soak.rss[cut:]
-    quarter = max(1, len(rest) // 4)
-    early, late = statistics.median(rest[:quarter]), statistics.median(rest[-quarter:])
-    print(f"RSS of the device: warm-up {cut} s, up to {max(warm):.2f} MiB; after it {min(rest):.2f} to {max(rest):.2f} MiB, "
-          f"middle of the first quarter {early:.2f}, of the last {late:.2f} MiB: growth {late - early:+.2f} MiB (bound "
-          f"{MOST_GROWTH:g})")  # fmt: skip
-    if late - early > MOST_GROWTH:
-        problems.append(f"the device's memory grows by {late - early:.2f} MiB")
+    memory = soak.Memory.of(course.rss)
+    print(f"RSS of the device: {memory.describe(2)}: growth {memory.growth:+.2f} MiB (bound {MOST_GROWTH:g})")
+    if memory.growth > MOST_GROWTH:
+        problems.append(f"the device's memory grows by {memory.growth:.2f} MiB")
 
-    print(f"rate between outages: {min(soak.rates):.2f} to {max(soak.rates):.2f} fps sent, mean "
-          f"{statistics.mean(soak.rates):.2f}, {len(soak.rates)} times (bounds {LEAST_FPS:g} to {MOST_FPS:g})")  # fmt: skip
+    print(f"rate between outages: {min(course.rates):.2f} to {max(course.rates):.2f} fps sent, mean "
+          f"{statistics.mean(course.rates):.2f}, {len(course.rates)} times (bounds {LEAST_FPS:g} to {MOST_FPS:g})")  # fmt: skip
 
-    ages = sorted(age(arrival, soak.stops) for arrival in soak.arrivals)
+    ages = sorted(age(arrival, course.stops) for arrival in course.arrivals)
     late_ones = sum(value > MOST_AGE + AGE_SLACK for value in ages)
     print(f"age of pictures at the server: {len(ages)} measured, middle {statistics.median(ages) * 1000:.0f} ms, 99.9 % "
           f"{ages[len(ages) * 999 // 1000] * 1000:.0f} ms, most {ages[-1] * 1000:.0f} ms (bound {MOST_AGE:g} s when sent, + "
-          f"{AGE_SLACK:g} s for the way and the measurement); number not read {soak.unread}, not seen {soak.missed}")  # fmt: skip
+          f"{AGE_SLACK:g} s for the way and the measurement); number not read {course.unread}, not seen {course.missed}")  # fmt: skip
     if late_ones:
         problems.append(f"{late_ones} pictures were too old")
-    if soak.unread > MOST_UNREAD * len(ages):
-        problems.append(f"the number of {soak.unread} pictures could not be read")
+    if course.unread > MOST_UNREAD * len(ages):
+        problems.append(f"the number of {course.unread} pictures could not be read")
 
-    last = soak.samples[-1]
+    last = course.samples[-1]
     print(f"the device's counters: captured {last.captured}, sent {last.sent}, replaced {last.replaced}, stale (too old, "
           f"not sent) {last.stale}, failed {last.failed}, camera errors {last.camera_errors}, connects {last.connects}")  # fmt: skip
     if last.camera_errors:
         problems.append(f"{last.camera_errors} camera errors")
-    if last.connects != 1 + len(soak.slowest):
-        problems.append(f"{last.connects} connects, but {len(soak.slowest)} outages that ended the connection")
+    if last.connects != 1 + len(course.slowest):
+        problems.append(f"{last.connects} connects, but {len(course.slowest)} outages that ended the connection")
     return problems
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    arguments = parser.parse_args()
-    if arguments.minutes < LEAST_MINUTES:
-        parser.error(f"--minutes: at least {LEAST_MINUTES:g}, or memory tells nothing")
+    arguments = soak.arguments(__doc__, LEAST_MINUTES).parse_args()
     cv2.setNumThreads(1)
-    binary = Path(os.environ.get("CAMHERD_BINARY", ROOT / "target/debug/camherd")).resolve()
-    assert PROGRAM.is_file(), f"{PROGRAM} is missing: `make -C firmware virtual-device` builds it"
     with tempfile.TemporaryDirectory() as directory:
-        soak = Soak(binary, Path(directory), arguments.minutes * 60)
+        course = Course(soak.binary(), Path(directory), arguments.minutes * 60)
         try:
-            soak.run()
-            soak.over = True
-            for thread in soak.threads:
+            course.run()
+            course.over = True
+            for thread in course.threads:
                 thread.join(PATIENCE)
-            problems = verdict(soak)
-            statuses = soak.device.stop(), soak.server.stop()
-            if statuses != (0, 0) or "panicked" in soak.server.log:
-                problems.append(f"exit statuses {statuses}; log:\n{soak.server.log[-3000:]}")
+            problems = verdict(course)
+            statuses = course.device.stop(), course.server.stop()
+            if statuses != (0, 0) or "panicked" in course.server.log:
+                problems.append(f"exit statuses {statuses}; log:\n{course.server.log[-3000:]}")
         finally:
-            soak.close()
-    for problem in problems:
-        print(f"FAILED: {problem}")
-    print("the device always comes back" if not problems else "the soak has failed")
-    return 1 if problems else 0
+            course.close()
+    return soak.conclude(problems, "the device always comes back")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ then the result; the exit status is 1 when a bound does not hold.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import collections
 import contextlib
@@ -19,7 +18,6 @@ import logging
 import os
 import random
 import socket
-import statistics
 import struct
 import sys
 import tempfile
@@ -27,7 +25,6 @@ import time
 from pathlib import Path
 from typing import Awaitable, Callable, NamedTuple
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
 from websockets.asyncio.client import connect as websocket  # noqa: E402
@@ -35,13 +32,13 @@ from websockets.exceptions import WebSocketException  # noqa: E402
 
 import h264_clip  # noqa: E402
 import jpegs  # noqa: E402
+import soak  # noqa: E402
 import tcpcam  # noqa: E402
 from server import Server  # noqa: E402
+from sockets import unused_port  # noqa: E402
 from tcp_push import DONE, H264, HIGH, LISTEN, LOW, MJPEG, header, message, push_address, size  # noqa: E402
 from wait import eventually  # noqa: E402
 
-#: The time in which memory may still grow to what the load takes: this part of all, and at least so many seconds.
-WARM_UP, LEAST_WARM_UP = 0.2, 60
 #: In less, memory tells nothing, in minutes.
 LEAST_MINUTES = 3.0
 #: What the middle of the last quarter may be above the middle of the first quarter after the warm-up, in MiB.
@@ -82,7 +79,7 @@ class Material:
         return self.large if quality == HIGH else self.small
 
 
-class Soak:
+class Load:
     """The actors, what they did, and what the server took."""
 
     def __init__(self, server: Server, tcpcam_port: int, seconds: float, seed: int) -> None:
@@ -280,13 +277,11 @@ class Soak:
                 self.done["TCPCam switched"] += 1
 
     async def measure(self) -> None:
-        minute, begin = 1, time.monotonic()
+        minutes = soak.Minutes(time.monotonic(), self.report)
         while time.monotonic() < self.until:
             self.samples.append(sample(self.server))
             assert self.server.returncode is None, f"the server died with {self.server.returncode}"
-            if time.monotonic() - begin >= 60 * minute:
-                self.report(minute)
-                minute += 1
+            minutes.look(time.monotonic())
             await asyncio.sleep(1)
 
     def report(self, minute: int) -> None:
@@ -315,27 +310,20 @@ async def leave(chance: random.Random, writer: asyncio.StreamWriter) -> None:
             await writer.wait_closed()
 
 
-def verdict(soak: Soak, before: Sample) -> list[str]:
+def verdict(load: Load, before: Sample) -> list[str]:
     """Prints what the server took, and gives the bounds that do not hold."""
-    server, problems = soak.server, []
-    cut = max(LEAST_WARM_UP, int(len(soak.samples) * WARM_UP))
-    warm, rest = soak.samples[:cut], soak.samples[cut:]
-    quarter = max(1, len(rest) // 4)
-    early = statistics.median(s.rss for s in rest[:quarter])
-    late = statistics.median(s.rss for s in rest[-quarter:])
-    growth = late - early
-    peak = max(s.rss for s in rest) - max(s.rss for s in warm)
-    print(f"RSS before {before.rss:.0f} MiB; warm-up {cut} s, up to {max(s.rss for s in warm):.0f} MiB; after it "
-          f"{min(s.rss for s in rest):.0f} to {max(s.rss for s in rest):.0f} MiB, middle of the first quarter "
-          f"{early:.1f}, of the last {late:.1f} MiB")  # fmt: skip
-    print(f"growth {growth:+.1f} MiB (bound {MOST_GROWTH:g}), peak {peak:+.1f} MiB (bound {MOST_PEAK:g})")
+    server, problems = load.server, []
+    memory = soak.Memory.of([s.rss for s in load.samples])
+    print(f"RSS before {before.rss:.0f} MiB; {memory.describe(0)}")
+    print(f"growth {memory.growth:+.1f} MiB (bound {MOST_GROWTH:g}), peak {memory.peak:+.1f} MiB (bound {MOST_PEAK:g})")
+    rest = load.samples[soak.warm_up(len(load.samples)) :]
     for what in ("threads", "files"):
         values = [getattr(s, what) for s in rest]
         print(f"{what} {min(values)} to {max(values)}")
-    if growth > MOST_GROWTH:
-        problems.append(f"memory grows by {growth:.1f} MiB")
-    if peak > MOST_PEAK:
-        problems.append(f"the peak is {peak:.1f} MiB above that of the warm-up")
+    if memory.growth > MOST_GROWTH:
+        problems.append(f"memory grows by {memory.growth:.1f} MiB")
+    if memory.peak > MOST_PEAK:
+        problems.append(f"the peak is {memory.peak:.1f} MiB above that of the warm-up")
 
     def settled() -> bool:
         now, status = sample(server), server.status()
@@ -349,42 +337,35 @@ def verdict(soak: Soak, before: Sample) -> list[str]:
     except AssertionError as left_over:
         problems.append(str(left_over))
     print(f"when all have gone: {sample(server)}; before: {before}")
-    print(f"done: {dict(sorted(soak.done.items()))}")
-    if soak.unexpected:
-        problems.append(f"unexpected: {dict(soak.unexpected.most_common(10))}")
+    print(f"done: {dict(sorted(load.done.items()))}")
+    if load.unexpected:
+        problems.append(f"unexpected: {dict(load.unexpected.most_common(10))}")
     return problems
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser = soak.arguments(__doc__, LEAST_MINUTES)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    if arguments.minutes < LEAST_MINUTES:
-        parser.error(f"--minutes: at least {LEAST_MINUTES:g}, or memory tells nothing")
     # It warns of each write to a connection that the server has closed, which is what happens here all the time.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
-    binary = Path(os.environ.get("CAMHERD_BINARY", ROOT / "target/debug/camherd")).resolve()
-    port = tcpcam.unused_port()
+    port = unused_port()
     flags = ["--http-listen", "127.0.0.1:0", *LISTEN, "--stall-timeout", "2s", "--tcpcam-server-pin", PIN]
     # So that of these small pictures a lower quality is made, too.
     flags += ["--quality-low-height", "96", "--tcpcam-server-listen", f"127.0.0.1:{port}", "--tcpcam-server-stream", "stream0"]
     with tempfile.TemporaryDirectory() as directory:
-        server = Server(binary, Path(directory), ["serve", *flags])
+        server = Server(soak.binary(), Path(directory), ["serve", *flags])
         try:
             before = sample(server)
-            soak = Soak(server, port, arguments.minutes * 60, arguments.seed)
-            asyncio.run(soak.run())
-            problems = verdict(soak, before)
+            load = Load(server, port, arguments.minutes * 60, arguments.seed)
+            asyncio.run(load.run())
+            problems = verdict(load, before)
             status = server.stop()
             if status != 0 or "panicked" in server.log:
                 problems.append(f"exit status {status}; log:\n{server.log[-3000:]}")
         finally:
             server.kill()
-    for problem in problems:
-        print(f"FAILED: {problem}")
-    print("memory stays flat" if not problems else "the soak has failed")
-    return 1 if problems else 0
+    return soak.conclude(problems, "memory stays flat")
 
 
 if __name__ == "__main__":

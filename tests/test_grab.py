@@ -6,9 +6,7 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
-import threading
 from pathlib import Path
 from typing import Iterator
 
@@ -18,62 +16,19 @@ import jpegs
 from camera import RunningCamera
 from command import Command, run
 from ffmpeg import decoded_sequences
+from http_camera import HttpCamera, multipart, ok
 from rtsp_server import RtspServer
 from server import Server, clean_environment
 from tcpcam import Camera as TcpCam
 from wait import eventually
 
-
-class HttpCamera:
-    """An HTTP camera that serves MJPEG: pictures with numbers, at a rate, and perhaps only so many."""
-
-    def __init__(self, interval: float = 0.02, limit: int | None = None) -> None:
-        self._interval, self._limit = interval, limit
-        self.sent: list[bytes] = []
-        self._stop = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/stream"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock: socket.socket) -> None:
-        try:
-            sock.recv(4096)
-            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n")
-            while not self._stop.wait(self._interval):
-                if self._limit is not None and len(self.sent) >= self._limit:
-                    continue
-                picture = jpegs.picture(len(self.sent))
-                self.sent.append(picture)
-                sock.sendall(b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(picture))
-                sock.sendall(picture + b"\r\n")
-        except OSError:
-            pass  # The client has what it wanted.
-        finally:
-            sock.close()
-
-    def __enter__(self) -> HttpCamera:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._listener.close()
+#: What an HTTP camera speaks, and the time between its pictures in seconds.
+MJPEG, INTERVAL = multipart(ok(), "frame"), 0.02
 
 
 @pytest.fixture
 def http_camera() -> Iterator[HttpCamera]:
-    with HttpCamera() as camera:
+    with HttpCamera(MJPEG, INTERVAL) as camera:
         yield camera
 
 
@@ -106,7 +61,7 @@ def names(directory: Path) -> list[str]:
 
 
 def test_pictures_of_an_http_camera_are_the_camera_s(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
-    status, out, err = run(binary, tmp_path, "grab", http_camera.url, "-n", "5", "-o", "frame-%03d.jpg")
+    status, out, err = run(binary, tmp_path, "grab", http_camera.url(), "-n", "5", "-o", "frame-%03d.jpg")
     assert (status, out) == (0, b""), err
     assert names(tmp_path) == [f"frame-00{number}.jpg" for number in range(1, 6)]
     grabbed = [(tmp_path / name).read_bytes() for name in names(tmp_path)]
@@ -117,14 +72,14 @@ def test_pictures_of_an_http_camera_are_the_camera_s(binary: Path, tmp_path: Pat
 
 def test_one_picture_needs_no_number(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
     (tmp_path / "now.jpg").write_bytes(b"before")
-    status, _, err = run(binary, tmp_path, "grab", http_camera.url, "-o", "now.jpg", "-q")
+    status, _, err = run(binary, tmp_path, "grab", http_camera.url(), "-o", "now.jpg", "-q")
     assert (status, err) == (0, "")
     assert (tmp_path / "now.jpg").read_bytes() in http_camera.sent
     assert names(tmp_path) == ["now.jpg"]
 
 
 def test_mjpeg_to_standard_output(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
-    status, out, err = run(binary, tmp_path, "grab", http_camera.url, "-n", "4", "-o", "-")
+    status, out, err = run(binary, tmp_path, "grab", http_camera.url(), "-n", "4", "-o", "-")
     assert status == 0, err
     grabbed = split(out)
     first = http_camera.sent.index(grabbed[0])
@@ -132,7 +87,7 @@ def test_mjpeg_to_standard_output(binary: Path, tmp_path: Path, http_camera: Htt
 
 
 def test_a_reader_that_leaves_is_no_fault(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
-    with Command(binary, tmp_path, "grab", http_camera.url, "-o", "-", "-q") as command:
+    with Command(binary, tmp_path, "grab", http_camera.url(), "-o", "-", "-q") as command:
         assert command.popen.stdout is not None
         assert command.popen.stdout.read(100)[:3] == b"\xff\xd8\xff"
         command.popen.stdout.close()
@@ -141,7 +96,7 @@ def test_a_reader_that_leaves_is_no_fault(binary: Path, tmp_path: Path, http_cam
 
 
 def test_one_frame_in_each_interval_is_the_newest(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
-    arguments = ("grab", http_camera.url, "-n", "4", "--every", "300ms", "-o", "%d.jpg")
+    arguments = ("grab", http_camera.url(), "-n", "4", "--every", "300ms", "-o", "%d.jpg")
     status, _, err = run(binary, tmp_path, *arguments)
     assert status == 0, err
     places = [http_camera.sent.index((tmp_path / f"{number}.jpg").read_bytes()) for number in range(1, 5)]
@@ -150,7 +105,7 @@ def test_one_frame_in_each_interval_is_the_newest(binary: Path, tmp_path: Path, 
 
 
 def test_a_duration_ends_it(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
-    status, _, err = run(binary, tmp_path, "grab", http_camera.url, "--duration", "1s", "-o", "clip.mjpeg")
+    status, _, err = run(binary, tmp_path, "grab", http_camera.url(), "--duration", "1s", "-o", "clip.mjpeg")
     assert status == 0, err
     assert "in 1.0 s" in err
     grabbed = split((tmp_path / "clip.mjpeg").read_bytes())
@@ -169,7 +124,7 @@ def test_a_stream_of_a_server(binary: Path, tmp_path: Path, door: str) -> None:
 def test_mp4_of_jpegs_is_encoded_once_and_true_in_time(
     binary: Path, tmp_path: Path, door: str, http_camera: HttpCamera, source: str
 ) -> None:
-    url = door if source == "server" else http_camera.url
+    url = door if source == "server" else http_camera.url()
     status, _, err = run(binary, tmp_path, "grab", url, "-n", "30", "-o", "clip.mp4")
     assert status == 0, err
     stream = probe(tmp_path / "clip.mp4")
@@ -268,7 +223,7 @@ def test_a_closed_terminal_leaves_a_whole_file(binary: Path, tmp_path: Path, doo
 
 
 def test_nohup_outlives_the_terminal(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
-    arguments = ["nohup", str(binary), "grab", http_camera.url, "-o", "clip.mjpeg"]
+    arguments = ["nohup", str(binary), "grab", http_camera.url(), "-o", "clip.mjpeg"]
     with subprocess.Popen(
         arguments, cwd=tmp_path, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as command:
@@ -291,8 +246,8 @@ def test_a_file_that_is_killed_in_the_making_does_not_appear(binary: Path, tmp_p
 
 
 def test_fewer_frames_than_asked_for(binary: Path, tmp_path: Path) -> None:
-    with HttpCamera(limit=4) as camera:
-        status, _, err = run(binary, tmp_path, "grab", camera.url, "-n", "9", "--timeout", "2s", "-o", "c.mjpeg")
+    with HttpCamera(MJPEG, INTERVAL, limit=4) as camera:
+        status, _, err = run(binary, tmp_path, "grab", camera.url(), "-n", "9", "--timeout", "2s", "-o", "c.mjpeg")
         assert status == 3, err
         assert "ended early: nothing came within 2 s" in err
         # What came is there.
@@ -343,14 +298,14 @@ def test_a_stream_that_is_not_there_is_said_at_once(binary: Path, tmp_path: Path
 
 
 def test_a_full_disk_is_said_and_what_was_whole_stays_whole(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
-    status, _, err = run(binary, tmp_path, "grab", http_camera.url, "-o", "/dev/full", "--format", "mjpeg")
+    status, _, err = run(binary, tmp_path, "grab", http_camera.url(), "-o", "/dev/full", "--format", "mjpeg")
     assert status == 4, err
     assert "/dev/full: No space left on device" in err
     assert Path("/dev/full").is_char_device()
 
 
 def test_the_line_of_progress_is_on_a_terminal_only(binary: Path, tmp_path: Path, http_camera: HttpCamera) -> None:
-    arguments = [str(binary), "grab", http_camera.url, "--duration", "2s", "-o", "c.mjpeg"]
+    arguments = [str(binary), "grab", http_camera.url(), "--duration", "2s", "-o", "c.mjpeg"]
     for quiet in [False, True]:
         ours, theirs = os.openpty()
         with subprocess.Popen(

@@ -32,7 +32,7 @@ static void check_message(const ch_message *m)
         CHECK(!m->demand.has_size || m->demand.size < CH_SIZES);
     }
     if (m->kind == CH_MSG_UPDATE) {
-        CHECK(strncmp(m->update.url, "http", 4) == 0);
+        CHECK(strncmp(m->update.url, "http", 4) == 0 && strpbrk(m->update.url, " \r\n\t") == NULL);
         CHECK(m->update.size >= 1 && m->update.size <= CH_UPDATE_SIZE_MAX);
         CHECK(m->update.signature_len >= 1 && m->update.signature_len <= CH_SIGNATURE_MAX);
     }

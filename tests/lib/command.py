@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Mapping
 
+import memory
 from server import clean_environment
 
 #: A command that runs longer hangs; in seconds.
@@ -36,10 +37,7 @@ class Command:
 
     def resident_mib(self) -> float:
         """Memory that it holds, in MiB."""
-        for line in Path(f"/proc/{self.popen.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        raise AssertionError("no VmRSS")
+        return memory.resident_mib(self.popen.pid)
 
     def __enter__(self) -> Command:
         return self

@@ -12,6 +12,8 @@ import threading
 import time
 from typing import Callable
 
+from sockets import hang_up
+
 #: Largest chunk that the protocol allows.
 MAX_CHUNK = 10 * 1024 * 1024
 MJPEG, H264 = 0, 1
@@ -73,11 +75,7 @@ class Push:
             pause(len(self.chunks))
 
     def hang_up(self) -> None:
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # The other side was first.
-        self.socket.close()
+        hang_up(self.socket)
 
 
 class PushServer:
@@ -112,12 +110,7 @@ class PushServer:
             threading.Thread(target=push.run, args=(self._pause,), daemon=True).start()
 
     def close(self) -> None:
-        # A thread in accept is not woken by a close alone.
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._listener.close()
+        hang_up(self._listener)
         for push in self.pushes:
             push.hang_up()
 

@@ -19,6 +19,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from sockets import hang_up
+
 SCRIPT = Path(__file__).with_name("gst_rtsp_server.py")
 #: The Python that the distribution's GStreamer bindings belong to.
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -178,7 +180,5 @@ class GarbageServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for connection in self._open:
-            connection.close()
+        for sock in [self._listener, *self._open]:
+            hang_up(sock)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Mapping
 
 import http_client
+import memory
 from wait import eventually
 
 #: A start or an end that takes longer has gone wrong, also on a busy machine; in seconds.
@@ -106,9 +107,7 @@ class Process:
 
     def resident_mib(self) -> float:
         """Memory that it holds, in MiB."""
-        match = re.search(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text(), re.MULTILINE)
-        assert match, "no VmRSS"
-        return int(match[1]) / 1024
+        return memory.resident_mib(self.pid)
 
     def threads(self) -> list[str]:
         """The names of its threads, as far as the system keeps them (15 characters)."""

@@ -7,13 +7,14 @@ pictures, after which the camera hangs up; any other is pictures without end.
 
 from __future__ import annotations
 
+import itertools
 import socket
 import struct
-import threading
 import time
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
-import jpegs
+from fake_camera import INTERVAL, FakeCamera
+from tcp_push import LISTEN
 from websocket import connect
 
 PIN = b"1235"
@@ -21,8 +22,6 @@ PIN = b"1235"
 HELLO = b"Hello World from the TCPCam test build"
 #: A camera's reads: what a request needs, and more.
 READ = 64
-#: Time between two pictures of a fake camera, in seconds.
-INTERVAL = 0.05
 
 Address = tuple[str, int]
 
@@ -133,80 +132,36 @@ def hello(request: Request, count: int) -> None:
         request.send(frame(HELLO))
 
 
-class Camera:
-    """A TCPCam on a port of its own, strict as the devices are: what joins PIN and count is refused.
+class Camera(FakeCamera):
+    """A TCPCam, strict as the devices are: what joins PIN and count is refused.
 
-    ``behave`` serves a connection whose PIN was right; its end is the end of the connection. Pictures are numbered,
-    also over reconnects and over being switched off and on.
+    ``behave`` serves a connection whose PIN was right; its end is the end of the connection.
     """
 
     def __init__(self, behave: Behaviour = normal, pin: bytes = PIN) -> None:
         self._behave, self._pin = behave, pin
-        self.off = threading.Event()
-        self._lock = threading.Lock()
         #: What each connection sent, a ``recv`` each.
         self.requests: list[list[bytes]] = []
-        #: The pictures that went out.
-        self.sent: list[bytes] = []
-        self.port = 0
-        self.switch_on()
-
-    def switch_on(self) -> None:
-        """Listens, again on the same port."""
-        self.off.clear()
-        self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def switch_off(self) -> None:
-        """Hangs up wherever it is."""
-        self.off.set()
-        for sock in [self._listener, *self._sockets]:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # The other side was first.
-            sock.close()
+        super().__init__()
 
     def url(self, pin: str | None = None) -> str:
         return f"tcpcam://127.0.0.1:{self.port}" + ("" if pin is None else f"?pin={pin}")
 
-    def take(self) -> bytes:
-        """A picture with the next number."""
-        with self._lock:
-            picture = jpegs.picture(len(self.sent))
-            self.sent.append(picture)
-            return picture
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            self._sockets.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock: socket.socket) -> None:
+    def talk(self, sock: socket.socket) -> None:
         received: list[bytes] = []
         self.requests.append(received)
-        try:
-            with sock:
-                received.append(sock.recv(READ))
-                if received[0].rstrip(b"\r\n\0") != self._pin:
-                    return
-                received.append(sock.recv(READ))
-                self._behave(Request(self, sock), int(received[1].rstrip(b"\r\n\0")))
-                sock.shutdown(socket.SHUT_RDWR)
-        except (OSError, ValueError):
-            pass  # Switched off, or the client hung up.
+        received.append(sock.recv(READ))
+        if received[0].rstrip(b"\r\n\0") != self._pin:
+            return
+        received.append(sock.recv(READ))
+        self._behave(Request(self, sock), int(received[1].rstrip(b"\r\n\0")))
 
-    def __enter__(self) -> Camera:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.switch_off()
+def serving(port: int, pin: str = PIN.decode(), **more: Any) -> list[str]:
+    """The flags of a server that serves the stream ``door`` to clients of a TCPCam."""
+    options = {"listen": f"127.0.0.1:{port}", "pin": pin, "stream": "door", **more}
+    pairs = ((f"--tcpcam-server-{key.replace('_', '-')}", str(value)) for key, value in options.items())
+    return [*LISTEN, *itertools.chain(*pairs)]
 
 
 def splits(data: bytes) -> Iterator[tuple[bytes, ...]]:
@@ -222,10 +177,3 @@ def send_apart(client: Client, pieces: tuple[bytes, ...], pause: float = 0.02) -
     for piece in pieces:
         client.send(piece)
         time.sleep(pause)
-
-
-def unused_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import queue
+import re
 import subprocess
 import threading
+import time
 from pathlib import Path
+from typing import NamedTuple
 
+import memory
 from server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "firmware/build/virtual-device"
+#: The longest that it may take to answer or to end, in seconds.
+PATIENCE = 60.0
 
 
 class VirtualDevice:
@@ -17,7 +24,7 @@ class VirtualDevice:
 
     def __init__(self, server: Server | None, name: str, *lines: str) -> None:
         assert PROGRAM.is_file(), f"{PROGRAM} is missing: `make -C firmware virtual-device` builds it"
-        target = [f"stream set host 127.0.0.1 {server.port}", f"stream set name {name}"] if server else []
+        target = [f"stream set name {name}", f"stream set host 127.0.0.1 {server.port}"] if server else []
         runs = [word for line in ("wifi set Home password1", *lines, *target) for word in ("--run", line)]
         self._process = subprocess.Popen(
             [PROGRAM, *runs], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
@@ -29,7 +36,11 @@ class VirtualDevice:
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            self._lines.append(line.rstrip("\n"))
+            self._keep(line.rstrip("\n"))
+
+    def _keep(self, line: str) -> None:
+        """Called on the reader's thread with each line that the console prints."""
+        self._lines.append(line)
 
     def type(self, line: str) -> None:
         """Types a line on its console."""
@@ -53,3 +64,58 @@ class VirtualDevice:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Sample(NamedTuple):
+    """What the device's console said, and when it was asked and had answered, on the clock of ``time.monotonic``."""
+
+    asked: float
+    answered: float
+    ws: str
+    now_fps: int
+    captured: int
+    sent: int
+    replaced: int
+    stale: int
+    failed: int
+    camera_errors: int
+    connects: int
+
+
+class MeasuredDevice(VirtualDevice):
+    """A device that is asked again and again, for as long as it runs."""
+
+    QUESTIONS = "stream status", "cam status", "sys info"
+
+    def __init__(self, server: Server | None, name: str, *lines: str) -> None:
+        self._answers: queue.Queue[str] = queue.Queue()
+        super().__init__(server, name, *lines)
+
+    def _keep(self, line: str) -> None:
+        self._answers.put(line)
+
+    def ask(self) -> Sample:
+        """One look at it. Nobody else may ask meanwhile."""
+        asked = time.monotonic()
+        self.type("\n".join(self.QUESTIONS))
+        facts: dict[str, str] = {}
+        while "connects" not in facts:
+            line = self._answers.get(timeout=PATIENCE)
+            if re.match("(host|power|id)=", line):
+                facts.update(re.findall(r'(\w+)=("[^"]*"|\S*)', line))
+        counts = [int(facts[name]) for name in Sample._fields[3:]]
+        return Sample(asked, time.monotonic(), facts["ws"], *counts)
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, once it has ended."""
+        return self._process.poll()
+
+    def resident_mib(self) -> float:
+        """Memory that it holds, in MiB."""
+        return memory.resident_mib(self._process.pid)
+
+    def stop(self) -> int:
+        """Asks it to end, and gives the exit status."""
+        self._process.terminate()
+        return self._process.wait(PATIENCE)

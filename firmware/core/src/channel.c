@@ -176,6 +176,21 @@ static bool read_base64(const char *text, uint8_t *out, size_t room, size_t *len
     return bits == 0;
 }
 
+/* An address that can go into an HTTP request as it is: nothing in it ends a line or a word, and it names a host. */
+static bool is_update_url(const char *url)
+{
+    size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
+    if (scheme == 0 || url[scheme] == '\0' || strchr("/?#", url[scheme]) != NULL) {
+        return false;
+    }
+    for (; *url != '\0'; url++) {
+        if (*url <= ' ' || *url > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void read_update(reader *r, ch_message *message)
 {
     ch_update *update = &message->update;
@@ -183,9 +198,7 @@ static void read_update(reader *r, ch_message *message)
     size_t len;
     const ch_json_member *url = find(r, "url"), *sha256 = find(r, "sha256"), *signature = find(r, "signature");
     message->kind = CH_MSG_UPDATE;
-    bool good = url != NULL && ch_json_string(url, update->url, sizeof update->url) &&
-                (strncmp(update->url, "http://", 7) == 0 || strncmp(update->url, "https://", 8) == 0);
-    if (!good) {
+    if (url == NULL || !ch_json_string(url, update->url, sizeof update->url) || !is_update_url(update->url)) {
         fault(r, "url: an http:// or https:// address of at most 255 bytes");
     }
     if (!read_number(r, "size", 1, CH_UPDATE_SIZE_MAX, "size: 1 to 16777216 bytes", &update->size)) {

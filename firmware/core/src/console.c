@@ -146,21 +146,23 @@ static bool find_plain(const plain *list, size_t count, const char *name, const 
 
 static ch_complaint parse_wifi_set(words *rest, ch_command *command)
 {
-    enum { SSID, PASS, PLACES };
-    const char *values[PLACES] = {NULL, NULL}, *word;
-    int place = SSID;
+    enum { SSID, PASS };
+    const char *values[] = {NULL, NULL}, *word;
     while ((word = next(rest)) != NULL) {
-        bool is_ssid = ch_same(word, "--ssid");
+        bool is_ssid = ch_same(word, "--ssid"), complete = values[SSID] != NULL && values[PASS] != NULL;
         if (is_ssid || ch_same(word, "--pass")) {
-            const char *value = next(rest);
+            const char *value = next(rest), **to = &values[is_ssid ? SSID : PASS];
             if (value == NULL) {
                 return wrong(is_ssid ? "--ssid has no value" : "--pass has no value", wifi_usage);
             }
-            values[is_ssid ? SSID : PASS] = value;
-        } else if (ch_same(word, "--save") || (place == PLACES && ch_same(word, "save"))) {
+            if (*to != NULL) {
+                return wrong(is_ssid ? "the SSID is there twice" : "the password is there twice", wifi_usage);
+            }
+            *to = value;
+        } else if (ch_same(word, "--save") || (complete && ch_same(word, "save"))) {
             command->save = true;
-        } else if (place < PLACES) {
-            values[place++] = word;
+        } else if (!complete) {
+            values[values[SSID] == NULL ? SSID : PASS] = word;
         } else {
             return wrong("there is a word too many", wifi_usage);
         }

@@ -7,6 +7,14 @@ void ch_keep_reason(char reason[CH_REASON_MAX + 1], const char *text)
     ch_text to;
     ch_text_init(&to, reason, CH_REASON_MAX + 1);
     ch_text_put(&to, text == NULL ? "" : text);
+    if (to.cut) {
+        /* Not in the middle of a character. */
+        size_t len = to.len;
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
+            len--;
+        }
+        reason[len] = '\0';
+    }
 }
 
 void ch_device_init(ch_device *d, const ch_board *board, const ch_store *store, ch_printer printer, uint32_t seed,
@@ -37,6 +45,18 @@ void ch_device_init(ch_device *d, const ch_board *board, const ch_store *store, 
     ch_device_apply_link(d, now, CH_ANEW_NO);
 }
 
+bool ch_device_save(ch_device *d, ch_group group)
+{
+    if (ch_settings_save(&d->settings, group, d->store)) {
+        ch_settings_copy(&d->stored, &d->settings, group);
+        return true;
+    }
+    /* A part may be stored. What was there is put back as far as the storage lets: a mix could send an old token to a
+     * new host after the next start. */
+    (void)ch_settings_save(&d->stored, group, d->store);
+    return false;
+}
+
 static void ws_came(ch_device *d, ch_ms now)
 {
     d->ws_live = true;
@@ -59,6 +79,14 @@ static void ws_lost(ch_device *d, ch_ms now)
     ch_policy_ws(&d->policy, now, false);
 }
 
+static void take_reason(char reason[CH_REASON_MAX + 1], const char **why)
+{
+    if (*why != NULL) {
+        ch_keep_reason(reason, *why);
+        *why = NULL;
+    }
+}
+
 void ch_device_follow_link(ch_device *d, ch_ms now)
 {
     bool up = d->link.state == CH_LINK_WS_UP;
@@ -70,6 +98,8 @@ void ch_device_follow_link(ch_device *d, ch_ms now)
     if (d->link.state < CH_LINK_IDLE) {
         d->address[0] = '\0';
     }
+    take_reason(d->wifi_reason, &d->link.wifi_why);
+    take_reason(d->ws_reason, &d->link.ws_why);
 }
 
 void ch_device_apply_link(ch_device *d, ch_ms now, ch_anew anew)
@@ -120,6 +150,9 @@ static void tick(ch_device *d, ch_ms now)
     ch_policy_tick(&d->policy, now);
     if (d->camera_sent && now >= d->camera_due) {
         ch_device_camera_failed(d, now, "the camera does not answer");
+    }
+    if (!ch_device_may_capture(d) || ch_policy_next_capture(&d->policy) == CH_NEVER) {
+        d->asked = CH_NEVER; /* nothing is due any more: what did not come is no fault of the camera */
     }
     if (d->asked != CH_NEVER && now >= d->asked + CH_CAPTURE_TIMEOUT_MS) {
         ch_device_camera_failed(d, now, "no frames came; it is set up anew");
@@ -212,7 +245,11 @@ static bool camera_empty(ch_device *d, ch_ms now)
 
 static bool camera_off(ch_device *d, ch_ms now)
 {
-    if ((!d->camera_up && !d->camera_sent) || !camera_empty(d, now)) {
+    if (!d->camera_up && !d->camera_sent) {
+        d->camera_emptying = false;
+        return false;
+    }
+    if (!camera_empty(d, now)) {
         return false;
     }
     d->camera_up = false;
@@ -302,6 +339,12 @@ static bool rare_next(ch_device *d, ch_ms now, ch_action *action)
     return true;
 }
 
+static bool tcpcam_close_next(ch_device *d, ch_action *action)
+{
+    action->kind = CH_DO_TCPCAM_CLOSE;
+    return ch_tcpcam_next_close(&d->tcpcam, &action->client);
+}
+
 static bool return_next(ch_device *d, ch_action *action)
 {
     action->kind = CH_DO_RETURN;
@@ -313,10 +356,7 @@ bool ch_device_next(ch_device *d, ch_ms now, ch_action *action)
     tick(d, now);
     *action = (ch_action){.client = -1};
     /* Ends of connections come before the return of the frames that they were sending. */
-    if (link_next(d, action)) {
-        return true;
-    }
-    if (return_next(d, action)) {
+    if (link_next(d, action) || tcpcam_close_next(d, action) || return_next(d, action)) {
         return true;
     }
     /* At the end once more: what has become too old while it was looked at. */

@@ -39,11 +39,8 @@ static const char *do_set(ch_device *d, ch_ms now, const ch_message *message)
     camera->led = (fields & CH_SET_LED) != 0 ? message->set.led : camera->led;
     camera->adapt = (fields & CH_SET_ADAPT) != 0 ? message->set.adapt : camera->adapt;
     ch_device_camera_changed(d, now);
-    if (message->save) {
-        if (!ch_settings_save(&d->settings, CH_GROUP_CAMERA, d->store)) {
-            return "save: the storage failed; the values hold until the device restarts";
-        }
-        ch_settings_copy(&d->stored, &d->settings, CH_GROUP_CAMERA);
+    if (message->save && !ch_device_save(d, CH_GROUP_CAMERA)) {
+        return "save: the storage failed; the values hold until the device restarts";
     }
     return NULL;
 }
@@ -101,15 +98,17 @@ void ch_device_update_event(ch_device *d, ch_ms now, const ch_event *event)
     if (d->update_state != CH_UPDATE_LOADING) {
         return;
     }
-    d->update_report = true;
-    d->update_until = now + CH_UPDATE_TIMEOUT_MS;
     if (event->kind == CH_EV_UPDATE_PROGRESS) {
         uint8_t percent = (uint8_t)(event->number > 100 ? 100 : event->number);
-        /* One report per tenth is enough for a progress bar. */
-        d->update_report = percent / 10 != d->update_percent / 10;
-        d->update_percent = percent;
+        if (percent > d->update_percent) {
+            /* One report per tenth is enough for a progress bar. */
+            d->update_report = d->update_report || percent / 10 != d->update_percent / 10;
+            d->update_percent = percent;
+            d->update_until = now + CH_UPDATE_TIMEOUT_MS;
+        }
         return;
     }
+    d->update_report = true;
     d->update_until = CH_NEVER;
     if (event->kind == CH_EV_UPDATE_DONE) {
         d->update_state = CH_UPDATE_RESTARTING;
@@ -148,7 +147,7 @@ static bool next_message(ch_device *d, ch_ms now, ch_text *text)
         .reset = d->board.reset,
         .uptime_s = (uint32_t)((now - d->started) / 1000),
         .vitals = d->vitals,
-        .now = ch_policy_effective(&d->policy),
+        .now = ch_device_camera_now(d),
         .counters = &d->counters,
         .viewers = ch_tcpcam_watching(&d->tcpcam),
         .time = now,

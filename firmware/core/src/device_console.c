@@ -9,20 +9,42 @@ static void keep(ch_device *d, const ch_command *command, ch_group group)
     if (!command->save) {
         return;
     }
-    if (ch_settings_save(&d->settings, group, d->store)) {
-        ch_settings_copy(&d->stored, &d->settings, group);
-    } else {
+    if (!ch_device_save(d, group)) {
         ch_print_error(d, STORAGE_FAILED);
     }
 }
 
+/* Forgets a group, in memory in any case. False: the storage failed. */
+static bool forget(ch_device *d, ch_group group)
+{
+    if (!ch_settings_clear(&d->settings, group, d->store)) {
+        return false;
+    }
+    ch_settings_copy(&d->stored, &d->settings, group);
+    return true;
+}
+
 static void clear(ch_device *d, ch_group group)
 {
-    if (ch_settings_clear(&d->settings, group, d->store)) {
-        ch_settings_copy(&d->stored, &d->settings, group);
-    } else {
+    if (!forget(d, group)) {
         ch_print_error(d, "the storage failed: what it holds comes back at the next start");
     }
+}
+
+/* False, and no restart: something is still stored, and who gives the device away must know. */
+static bool factory_reset(ch_device *d, ch_ms now)
+{
+    bool good = true;
+    for (unsigned i = 0; i < CH_GROUPS; i++) {
+        good = forget(d, (ch_group)i) && good;
+    }
+    ch_device_camera_changed(d, now);
+    ch_tcpcam_set_pin(&d->tcpcam, d->settings.tcpcam_pin);
+    ch_device_apply_link(d, now, CH_ANEW_WS);
+    if (!good) {
+        ch_print_error(d, "the storage failed: settings are still in it; try again, or erase the flash");
+    }
+    return good;
 }
 
 static bool do_wifi(ch_device *d, ch_ms now, const ch_command *command)
@@ -234,11 +256,9 @@ static bool do_sys(ch_device *d, ch_ms now, const ch_command *command)
         ch_print_sys(d, now);
         return true;
     case CH_CMD_SYS_FACTORY_RESET:
-        for (unsigned i = 0; i < CH_GROUPS; i++) {
-            clear(d, (ch_group)i);
+        if (!factory_reset(d, now)) {
+            return false;
         }
-        ch_device_camera_changed(d, now);
-        ch_device_apply_link(d, now, CH_ANEW_WS);
         break;
     default:
         break;

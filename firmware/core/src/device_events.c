@@ -92,9 +92,11 @@ static void camera_up(ch_device *d, ch_ms now, const ch_sensor *sensor)
     d->camera_up = true;
     d->camera_due = now;
     d->camera_reason[0] = '\0';
-    d->hello_due = d->hello_due || !ch_same(d->sensor_name, sensor->name);
+    char before[sizeof d->sensor_name];
+    ch_copy(before, sizeof before, d->sensor_name);
     ch_text_init(&name, d->sensor_name, sizeof d->sensor_name);
     ch_text_put(&name, sensor->name);
+    d->hello_due = d->hello_due || !ch_same(before, d->sensor_name);
     d->sensor.sizes = sensor->sizes;
     d->sensor.max_fps = sensor->max_fps;
     ch_policy_sensor(&d->policy, sensor->sizes, sensor->max_fps);

@@ -34,15 +34,23 @@ void ch_device_drop_waiting(ch_device *d)
     ch_tcpcam_forget(&d->tcpcam);
 }
 
-/* Whether frames can be had. */
-static bool can_capture(const ch_device *d)
+bool ch_device_may_capture(const ch_device *d)
 {
     return d->camera_up && d->power && !d->camera_emptying && d->update_state != CH_UPDATE_LOADING;
 }
 
+ch_camera ch_device_camera_now(const ch_device *d)
+{
+    ch_camera now = ch_policy_effective(&d->policy);
+    if (!ch_device_may_capture(d)) {
+        now.fps = 0;
+    }
+    return now;
+}
+
 bool ch_device_wants_frame(ch_device *d, ch_ms now)
 {
-    if (!can_capture(d) || now < ch_policy_next_capture(&d->policy)) {
+    if (!ch_device_may_capture(d) || now < ch_policy_next_capture(&d->policy)) {
         return false;
     }
     if (ch_frames_full(&d->frames)) {
@@ -67,7 +75,7 @@ ch_ms ch_device_capture_deadline(const ch_device *d, ch_ms now)
     if (d->camera_emptying) {
         return now + ROOM_CHECK_MS;
     }
-    if (!can_capture(d)) {
+    if (!ch_device_may_capture(d)) {
         return CH_NEVER;
     }
     return next <= now && ch_frames_full(&d->frames) ? now + ROOM_CHECK_MS : next;

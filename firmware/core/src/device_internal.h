@@ -6,6 +6,8 @@
 
 /* device.c: takes over what the link has come to. Call it after everything that may have changed the link. */
 void ch_device_follow_link(ch_device *d, ch_ms now);
+/* Stores a group, all of it or, as far as the storage lets, nothing. False: the storage failed. */
+bool ch_device_save(ch_device *d, ch_group group);
 /* Tells the link what is wanted. */
 void ch_device_apply_link(ch_device *d, ch_ms now, ch_anew anew);
 void ch_device_reboot(ch_device *d, ch_ms now, bool rollback);
@@ -18,6 +20,10 @@ void ch_device_camera_failed(ch_device *d, ch_ms now, const char *why);
 
 /* device_frames.c */
 void ch_device_frames_lost(ch_device *d);
+/* Whether frames can be had. */
+bool ch_device_may_capture(const ch_device *d);
+/* What the camera does now. Without pictures its fps are 0, whatever is wanted. */
+ch_camera ch_device_camera_now(const ch_device *d);
 /* Lets go of frames that nobody is sending yet. */
 void ch_device_drop_waiting(ch_device *d);
 bool ch_device_frame_next(ch_device *d, ch_ms now, ch_action *action);

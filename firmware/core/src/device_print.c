@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* The longest line: `stream status` with name and URL full, or `sys info`. */
-#define LINE_SIZE 512
+/* The longest line: `stream status` with host, path and reason full, each character of path and reason escaped. */
+#define LINE_SIZE 768
 
 typedef struct line {
     ch_text text;
@@ -155,6 +155,22 @@ void ch_print_wifi(const ch_device *d)
     end(&l, d);
 }
 
+/* The address of the server. Its query is not shown, for camherd takes a token there as well. */
+static void put_url(line *l, const ch_device *d, bool set)
+{
+    const ch_settings *s = &d->settings;
+    char url[CH_URL_SIZE];
+    ch_text text;
+    ch_text_init(&text, url, sizeof url);
+    ch_settings_url(s, set ? s->host : d->found_host, set ? s->port : d->found_port, &text);
+    char *query = strchr(url, '?');
+    if (query != NULL && query[1] != '\0') {
+        query[1] = '*';
+        query[2] = '\0';
+    }
+    put(l, "url", url);
+}
+
 void ch_print_stream(const ch_device *d)
 {
     const ch_settings *s = &d->settings;
@@ -170,11 +186,7 @@ void ch_print_stream(const ch_device *d)
     put(&l, "name", s->name);
     put(&l, "token", yes(s->token[0] != '\0'));
     if (set || found) {
-        char url[CH_URL_SIZE];
-        ch_text text;
-        ch_text_init(&text, url, sizeof url);
-        ch_settings_url(s, set ? s->host : d->found_host, set ? s->port : d->found_port, &text);
-        put(&l, "url", url);
+        put_url(&l, d, set);
     }
     if (found) {
         put(&l, "discovered", "yes");
@@ -186,7 +198,7 @@ void ch_print_stream(const ch_device *d)
 void ch_print_cam(const ch_device *d)
 {
     const ch_camera *set = &d->settings.camera;
-    ch_camera now = ch_policy_effective(&d->policy);
+    ch_camera now = ch_device_camera_now(d);
     const char *state = !d->power ? "off" : d->camera_up ? "up" : d->camera_reason[0] != '\0' ? "failed" : "starting";
     line l;
     begin(&l);

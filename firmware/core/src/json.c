@@ -54,34 +54,12 @@ static int32_t hex4(cursor *c)
     return code;
 }
 
-/* One UTF-8 sequence of more than a byte (RFC 3629): no surrogates, nothing overlong. */
+/* One character of UTF-8. */
 static bool utf8(cursor *c)
 {
-    unsigned char first = *c->at++;
-    unsigned more;
-    unsigned char low = 0x80, high = 0xbf;
-    if (first >= 0xc2 && first <= 0xdf) {
-        more = 1;
-    } else if (first >= 0xe0 && first <= 0xef) {
-        more = 2;
-        low = first == 0xe0 ? 0xa0 : low;
-        high = first == 0xed ? 0x9f : high;
-    } else if (first >= 0xf0 && first <= 0xf4) {
-        more = 3;
-        low = first == 0xf0 ? 0x90 : low;
-        high = first == 0xf4 ? 0x8f : high;
-    } else {
-        return false;
-    }
-    for (; more > 0; more--) {
-        if (c->at >= c->end || *c->at < low || *c->at > high) {
-            return false;
-        }
-        c->at++;
-        low = 0x80;
-        high = 0xbf;
-    }
-    return true;
+    size_t len = ch_utf8((const char *)c->at, (size_t)(c->end - c->at));
+    c->at += len;
+    return len > 0;
 }
 
 /* The escape after a backslash: its code point, or -1. */
@@ -147,8 +125,6 @@ static bool string(cursor *c)
             if (escape(c) < 0) {
                 return false;
             }
-        } else if (next < 0x80) {
-            c->at++;
         } else if (!utf8(c)) {
             return false;
         }
@@ -443,13 +419,11 @@ void ch_json_quote(ch_text *text, const char *from)
             char escaped[6] = {'\\', 'u', '0', '0', hex[next >> 4], hex[next & 15]};
             ch_text_bytes(text, escaped, sizeof escaped);
             c.at++;
-        } else if (next < 0x80) {
-            ch_text_bytes(text, (const char *)c.at++, 1);
         } else if (utf8(&c)) {
             ch_text_bytes(text, (const char *)start, (size_t)(c.at - start));
         } else {
             ch_text_put(text, "\xef\xbf\xbd");
-            c.at = start + 1;
+            c.at++;
         }
     }
     ch_text_put(text, "\"");

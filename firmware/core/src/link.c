@@ -2,17 +2,20 @@
 
 #include <string.h>
 
-#define QUEUE (sizeof((ch_link *)0)->queue / sizeof((ch_link *)0)->queue[0])
-
+/*
+ * Adds an action. One of the same kind that nobody took yet is outdated and goes, so there is room for one of each kind
+ * and none is ever lost, however long the caller takes nothing out.
+ */
 static void push(ch_link *link, ch_link_action_kind kind, uint32_t attempt)
 {
-    /* The queue has room for the longest sequence, close + disconnect + connect; a caller that took nothing out in
-     * between loses the oldest, whose attempt is outdated by then. */
-    if (link->queued == QUEUE) {
-        memmove(link->queue, link->queue + 1, sizeof link->queue - sizeof link->queue[0]);
-        link->queued--;
+    uint8_t kept = 0;
+    for (uint8_t i = 0; i < link->queued; i++) {
+        if (link->queue[i].kind != kind) {
+            link->queue[kept++] = link->queue[i];
+        }
     }
-    link->queue[link->queued++] = (ch_link_action){kind, attempt};
+    link->queue[kept] = (ch_link_action){kind, attempt};
+    link->queued = (uint8_t)(kept + 1);
 }
 
 /* A wait after `failures` failures in a row: between half and all of 2 s, 4 s, ... 30 s, never below 1 s. */
@@ -54,6 +57,7 @@ static void leave_wifi(ch_link *link)
         push(link, CH_LINK_DO_WIFI_DISCONNECT, link->wifi_attempt);
         link->wifi_held = false;
     }
+    link->wifi_since = CH_NEVER;
 }
 
 static void connect_wifi(ch_link *link, ch_ms now)
@@ -66,8 +70,10 @@ static void connect_wifi(ch_link *link, ch_ms now)
 
 static void wait_wifi(ch_link *link, ch_ms now)
 {
+    bool stable = link->wifi_since != CH_NEVER && now - link->wifi_since >= CH_LINK_STABLE_MS;
     leave_ws(link);
     leave_wifi(link);
+    link->wifi_failures = stable ? 0 : link->wifi_failures;
     count_failure(&link->wifi_failures);
     enter(link, now, CH_LINK_WIFI_WAIT, now + backoff(link, link->wifi_failures));
 }
@@ -118,6 +124,7 @@ void ch_link_init(ch_link *link, uint32_t seed, ch_ms now)
     memset(link, 0, sizeof *link);
     link->random = seed != 0 ? seed : 1;
     link->sending = CH_NEVER;
+    link->wifi_since = CH_NEVER;
     link->alive = now;
     enter(link, now, CH_LINK_OFF, CH_NEVER);
 }
@@ -156,7 +163,7 @@ static void wifi_event(ch_link *link, ch_ms now, ch_link_event event)
     if (event.kind == CH_LINK_EV_WIFI_DOWN) {
         wait_wifi(link, now);
     } else if (link->state == CH_LINK_WIFI_CONNECTING) {
-        link->wifi_failures = 0;
+        link->wifi_since = now;
         link->alive = now;
         go_on(link, now);
     }
@@ -237,6 +244,7 @@ static void tick_up(ch_link *link, ch_ms now)
 {
     bool stalled = link->sending != CH_NEVER && now >= link->sending + CH_SEND_STALL_MS;
     if (stalled || now >= link->heard + CH_SILENCE_MS) {
+        link->ws_why = stalled ? "stalled" : "silence";
         leave_ws(link);
         wait_ws(link, now);
     } else if (!link->pinged && now >= link->heard + CH_PING_EVERY_MS) {
@@ -259,10 +267,12 @@ void ch_link_tick(ch_link *link, ch_ms now)
         connect_wifi(link, now);
         break;
     case CH_LINK_WIFI_CONNECTING:
+        link->wifi_why = "timeout";
         wait_wifi(link, now);
         break;
     case CH_LINK_DISCOVERING:
     case CH_LINK_WS_CONNECTING:
+        link->ws_why = link->state == CH_LINK_WS_CONNECTING ? "timeout" : NULL;
         leave_ws(link);
         wait_ws(link, now);
         break;

@@ -116,9 +116,14 @@ void ch_policy_others(ch_policy *p, ch_ms now, unsigned clients)
 
 void ch_policy_demand(ch_policy *p, ch_ms now, const ch_demand *demand)
 {
+    uint8_t before = ws_fps(p);
     p->demand_known = true;
     p->demand = *demand;
-    measure_anew(p, now);
+    if (ws_fps(p) != before) {
+        /* What was measured at the old rate says nothing of the new one. The same rate goes on being measured: viewers
+         * that come and go all the time must not keep adaptation from ever having a whole window. */
+        measure_anew(p, now);
+    }
     retime(p, now);
 }
 
@@ -145,10 +150,14 @@ void ch_policy_captured(ch_policy *p, ch_ms now)
 bool ch_policy_for_ws(ch_policy *p, ch_ms now)
 {
     uint8_t fps = ws_fps(p);
-    if (fps == 0 || (fps < capture_fps(p) && now < p->next_ws)) {
+    bool paced = fps < capture_fps(p);
+    if (fps == 0 || (paced && now < p->next_ws)) {
         return false;
     }
-    p->next_ws = now + 1000u / fps;
+    /* From when it was due, not from now: else 25 out of 30 would be every second one, 15. Rounded up: `fps` is a most.
+     */
+    ch_ms period = (1000u + fps - 1) / fps;
+    p->next_ws = paced && p->next_ws + period > now ? p->next_ws + period : now + period;
     return true;
 }
 

@@ -195,13 +195,16 @@ void ch_settings_defaults(ch_settings *settings)
     ch_copy(settings->tcpcam_pin, sizeof settings->tcpcam_pin, CH_DEFAULT_PIN);
 }
 
-/* Reads a text that `check` accepts; else it becomes empty. */
-static void load_text(const ch_store *store, const char *space, const char *key, char *to, size_t size,
+/* Reads a text that `check` accepts; else it becomes empty. False: there is one, and it is damaged. */
+static bool load_text(const ch_store *store, const char *space, const char *key, char *to, size_t size,
                       const char *(*check)(const char *))
 {
-    if (store->get_string(store->context, space, key, to, size) != CH_FOUND || check(to) != NULL) {
-        to[0] = '\0';
+    ch_found found = store->get_string(store->context, space, key, to, size);
+    if (found == CH_FOUND && check(to) == NULL) {
+        return true;
     }
+    to[0] = '\0';
+    return found == CH_ABSENT;
 }
 
 /* Reads a number from `min` to `max`, else the one given. */
@@ -211,6 +214,14 @@ static uint16_t load_number(const ch_store *store, const char *space, const char
     uint16_t value;
     bool good = store->get_u16(store->context, space, key, &value) == CH_FOUND && value >= min && value <= max;
     return good ? value : otherwise;
+}
+
+/* Anything but a plain no is a yes: the token must not go out in clear because a byte is damaged. */
+static bool load_tls(const ch_store *store)
+{
+    uint16_t value = 0;
+    ch_found found = store->get_u16(store->context, "stream", "tls", &value);
+    return found == CH_UNREADABLE || (found == CH_FOUND && value != 0);
 }
 
 static void load_camera(ch_camera *camera, const ch_store *store)
@@ -231,17 +242,21 @@ void ch_settings_load(ch_settings *s, const ch_store *store)
 {
     ch_settings_defaults(s);
     load_text(store, "wifi", "ssid", s->ssid, sizeof s->ssid, ch_check_ssid);
-    load_text(store, "wifi", "pass", s->pass, sizeof s->pass, ch_check_pass);
+    if (!load_text(store, "wifi", "pass", s->pass, sizeof s->pass, ch_check_pass)) {
+        s->ssid[0] = '\0'; /* without its password the network would count as an open one */
+    }
     load_text(store, "stream", "host", s->host, sizeof s->host, ch_check_host);
     s->port = load_number(store, "stream", "port", 1, UINT16_MAX, s->port);
-    s->tls = load_number(store, "stream", "tls", 0, 1, 0) != 0;
+    s->tls = load_tls(store);
     load_text(store, "stream", "path", s->path, sizeof s->path, ch_check_path);
     load_text(store, "stream", "name", s->name, sizeof s->name, ch_check_name);
     load_text(store, "stream", "token", s->token, sizeof s->token, ch_check_token);
     load_camera(&s->camera, store);
     s->tcpcam_on = load_number(store, "tcpcam", "on", 0, 1, 0) != 0;
     s->tcpcam_port = load_number(store, "tcpcam", "port", 1, UINT16_MAX, s->tcpcam_port);
-    load_text(store, "tcpcam", "pin", s->tcpcam_pin, sizeof s->tcpcam_pin, ch_check_pin);
+    if (!load_text(store, "tcpcam", "pin", s->tcpcam_pin, sizeof s->tcpcam_pin, ch_check_pin)) {
+        s->tcpcam_on = false; /* rather than open to the PIN that everybody knows */
+    }
     if (s->tcpcam_pin[0] == '\0') {
         ch_copy(s->tcpcam_pin, sizeof s->tcpcam_pin, CH_DEFAULT_PIN);
     }

@@ -111,9 +111,10 @@ static void count_byte(ch_tcpcam *server, ch_tcpcam_client *client, uint8_t byte
             count_done(server, client, now);
         }
     } else if (byte >= '0' && byte <= '9' && client->count_digits < CH_TCPCAM_COUNT_DIGITS) {
+        uint32_t digit = (uint32_t)(byte - '0');
         client->digits = true;
         client->count_digits++;
-        client->count = client->count * 10 + (uint32_t)(byte - '0');
+        client->count = client->count > (INT32_MAX - digit) / 10 ? INT32_MAX : client->count * 10 + digit;
     } else if ((byte == '-' || byte == '+') && !client->digits && !client->signed_count) {
         client->signed_count = true;
         client->negative = byte == '-';
@@ -285,6 +286,18 @@ static void next_piece(const ch_tcpcam *server, ch_tcpcam_client *client, ch_tcp
         action->data = frame->data + (client->sent - HEAD);
         action->len = frame->len - (client->sent - HEAD);
     }
+}
+
+bool ch_tcpcam_next_close(ch_tcpcam *server, int *number)
+{
+    for (int i = 0; i < CH_TCPCAM_CLIENTS; i++) {
+        if (server->clients[i].state == CH_TCPCAM_CLOSING) {
+            server->clients[i].state = CH_TCPCAM_FREE;
+            *number = i;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool ch_tcpcam_next(ch_tcpcam *server, ch_ms now, ch_tcpcam_action *action)

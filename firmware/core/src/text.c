@@ -55,6 +55,51 @@ static bool stands_bare(char c)
            (c != '\0' && strchr("-._:/@+[]", c) != NULL);
 }
 
+size_t ch_utf8(const char *at, size_t room)
+{
+    const unsigned char *c = (const unsigned char *)at;
+    unsigned char low = 0x80, high = 0xbf;
+    size_t len = 0;
+    if (room == 0) {
+        return 0;
+    }
+    if (c[0] < 0x80) {
+        return 1;
+    }
+    if (c[0] >= 0xc2 && c[0] <= 0xdf) {
+        len = 2;
+    } else if (c[0] >= 0xe0 && c[0] <= 0xef) {
+        len = 3;
+        low = c[0] == 0xe0 ? 0xa0 : low;
+        high = c[0] == 0xed ? 0x9f : high;
+    } else if (c[0] >= 0xf0 && c[0] <= 0xf4) {
+        len = 4;
+        low = c[0] == 0xf0 ? 0x90 : low;
+        high = c[0] == 0xf4 ? 0x8f : high;
+    }
+    if (len > room) {
+        return 0;
+    }
+    for (size_t i = 1; i < len; i++) {
+        if (c[i] < low || c[i] > high) {
+            return 0;
+        }
+        low = 0x80;
+        high = 0xbf;
+    }
+    return len;
+}
+
+/* How many bytes from `at` on stand for themselves in a quoted value: a character that can be shown, else 0. */
+static size_t shown(const char *at)
+{
+    const unsigned char *c = (const unsigned char *)at;
+    size_t len = ch_utf8(at, strlen(at));
+    /* U+0080 to U+009F are commands to terminals, as those below U+0020 are. */
+    bool control = c[0] < 0x20 || c[0] == 0x7f || (len == 2 && c[0] == 0xc2 && c[1] < 0xa0);
+    return control ? 0 : len;
+}
+
 void ch_text_value(ch_text *text, const char *value)
 {
     static const char hex[] = "0123456789abcdef";
@@ -67,17 +112,20 @@ void ch_text_value(ch_text *text, const char *value)
         return;
     }
     ch_text_put(text, "\"");
-    for (const char *at = value; *at != '\0'; at++) {
-        unsigned char c = (unsigned char)*at;
-        if (c == '"' || c == '\\') {
-            char escaped[2] = {'\\', (char)c};
-            ch_text_bytes(text, escaped, 2);
-        } else if (c < 0x20 || c == 0x7f) {
+    while (*value != '\0') {
+        unsigned char c = (unsigned char)*value;
+        size_t len = shown(value);
+        if (len == 0) {
             char escaped[4] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
             ch_text_bytes(text, escaped, 4);
-        } else {
-            ch_text_bytes(text, at, 1);
+            value++;
+            continue;
         }
+        if (c == '"' || c == '\\') {
+            ch_text_put(text, "\\");
+        }
+        ch_text_bytes(text, value, len);
+        value += len;
     }
     ch_text_put(text, "\"");
 }

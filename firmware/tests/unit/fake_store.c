@@ -80,9 +80,9 @@ static ch_found get_u16(void *context, const char *space, const char *key, uint1
     return fake->entries[at].is_text ? CH_UNREADABLE : CH_FOUND;
 }
 
-static bool may_write(fake_store *fake)
+static bool may_write(fake_store *fake, const char *name)
 {
-    if (fake->writes_left == 0) {
+    if (fake->writes_left == 0 || (fake->refuses != NULL && strcmp(name, fake->refuses) == 0)) {
         return false;
     }
     fake->writes_left -= fake->writes_left > 0;
@@ -95,7 +95,7 @@ static bool set_string(void *context, const char *space, const char *key, const 
     char name[40];
     find_key(fake, space, key);
     snprintf(name, sizeof name, "%s/%s", space, key);
-    if (!may_write(fake)) {
+    if (!may_write(fake, name)) {
         return false;
     }
     fake_put_text(fake, name, value);
@@ -108,7 +108,7 @@ static bool set_u16(void *context, const char *space, const char *key, uint16_t 
     char name[40];
     find_key(fake, space, key);
     snprintf(name, sizeof name, "%s/%s", space, key);
-    if (!may_write(fake)) {
+    if (!may_write(fake, name)) {
         return false;
     }
     fake_put_number(fake, name, value);
@@ -120,7 +120,7 @@ static bool erase_space(void *context, const char *space)
     fake_store *fake = context;
     size_t len = strlen(space);
     unsigned kept = 0;
-    if (!may_write(fake)) {
+    if (!may_write(fake, space)) {
         return false;
     }
     for (unsigned i = 0; i < fake->count; i++) {

@@ -13,6 +13,8 @@ void rig_restart(rig *r)
 {
     memset(r->counts, 0, sizeof r->counts);
     memset(r->used, 0, sizeof r->used);
+    memset(r->tcp_sends, 0, sizeof r->tcp_sends);
+    r->ws_sends = NULL;
     ch_device_init(&r->d, &r->board, &r->store, (ch_printer){r, print}, 42, r->now);
 }
 
@@ -48,6 +50,7 @@ void rig_wifi(rig *r, bool up, const char *text)
 
 void rig_ws(rig *r, bool up, const char *text)
 {
+    r->ws_sends = up ? r->ws_sends : NULL;
     rig_event(
         r, (ch_event){.kind = up ? CH_EV_WS_UP : CH_EV_WS_DOWN, .attempt = r->ws_attempt, .text = text, .alive = true});
 }
@@ -57,8 +60,9 @@ void rig_text(rig *r, const char *text)
     rig_event(r, (ch_event){.kind = CH_EV_WS_TEXT, .attempt = r->ws_attempt, .text = text, .len = strlen(text)});
 }
 
-static void sent(rig *r)
+void rig_sent(rig *r)
 {
+    r->ws_sends = NULL;
     rig_event(r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r->ws_attempt});
 }
 
@@ -81,7 +85,11 @@ static void set_camera(rig *r, const ch_action *action)
 static void on_socket(rig *r, const ch_action *a)
 {
     switch (a->kind) {
+    case CH_DO_WS_CLOSE:
+        r->ws_sends = NULL;
+        break;
     case CH_DO_WS_OPEN:
+        r->ws_sends = NULL;
         r->ws_attempt = a->attempt;
         ch_copy(r->url, sizeof r->url, a->url);
         ch_copy(r->token, sizeof r->token, a->token);
@@ -90,27 +98,53 @@ static void on_socket(rig *r, const ch_action *a)
         memcpy(r->text, a->data, a->len);
         r->text[a->len] = '\0';
         if (!r->mute_texts) {
-            sent(r);
+            rig_sent(r);
         }
         break;
     case CH_DO_WS_FRAME:
         r->frame = *a;
+        r->ws_sends = a->data;
         r->ws_frames++;
         if (!r->hold_frames) {
-            sent(r);
+            rig_sent(r);
         }
         break;
     case CH_DO_WS_PING:
-        rig_event(r, (ch_event){.kind = CH_EV_WS_HEARD, .attempt = a->attempt});
+        if (!r->mute_pongs) {
+            rig_event(r, (ch_event){.kind = CH_EV_WS_HEARD, .attempt = a->attempt});
+        }
         break;
     case CH_DO_TCPCAM_SEND:
         r->tcpcam = *a;
-        if (!r->no_tcp) {
+        r->tcp_sends[a->client] = a->data;
+        if (!r->no_tcp || a->more) { /* the length before a frame always finds room */
+            r->tcp_sends[a->client] = NULL;
             ch_device_tcpcam_sent(&r->d, r->now, a->client, a->len);
         }
         break;
+    case CH_DO_TCPCAM_CLOSE:
+        r->tcp_sends[a->client] = NULL;
+        break;
     default:
         break;
+    }
+}
+
+static bool lies_in(const uint8_t *data, const uint8_t *buffer)
+{
+    return data >= buffer && data < buffer + sizeof((rig *)0)->bytes[0];
+}
+
+/* Buffers go back only when no socket sends from them any more: the next picture would be written into it. */
+static void take_back(rig *r, const ch_action *a)
+{
+    bool *used = a->handle;
+    const uint8_t *buffer = r->bytes[used - r->used];
+    assert_true(*used);
+    *used = false;
+    assert_false(lies_in(r->ws_sends, buffer));
+    for (unsigned i = 0; i < CH_TCPCAM_CLIENTS; i++) {
+        assert_false(lies_in(r->tcp_sends[i], buffer));
     }
 }
 
@@ -132,12 +166,9 @@ static void carry_out(rig *r, const ch_action *a)
     case CH_DO_CAMERA:
         set_camera(r, a);
         break;
-    case CH_DO_RETURN: {
-        bool *used = a->handle;
-        assert_true(*used);
-        *used = false;
+    case CH_DO_RETURN:
+        take_back(r, a);
         break;
-    }
     default:
         on_socket(r, a);
         break;

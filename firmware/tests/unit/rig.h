@@ -24,8 +24,10 @@ typedef struct rig {
     unsigned counts[CH_DO_REBOOT + 1];
     bool used[RIG_BUFFERS];
     uint8_t bytes[RIG_BUFFERS][16];
+    /* what a socket still sends from: none of it may be in a buffer that is given back */
+    const uint8_t *ws_sends, *tcp_sends[CH_TCPCAM_CLIENTS];
     /* how the shell behaves */
-    bool mute_wifi, mute_camera, mute_texts, hold_frames, no_tcp;
+    bool mute_wifi, mute_camera, mute_texts, mute_pongs, hold_frames, no_tcp;
     const char *camera_fault;
     ch_sensor sensor;
     unsigned ws_frames;
@@ -44,6 +46,8 @@ const char *rig_printed(rig *r);
 void rig_event(rig *r, ch_event event);
 void rig_wifi(rig *r, bool up, const char *text);
 void rig_ws(rig *r, bool up, const char *text);
+/* What was given to the WebSocket last is out. */
+void rig_sent(rig *r);
 void rig_text(rig *r, const char *text);
 /* Gives a frame that was just taken; false: the device wants none or does not take it. */
 bool rig_frame(rig *r);

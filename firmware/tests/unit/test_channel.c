@@ -1,6 +1,8 @@
 #include "camherd/channel.h"
 #include "unit.h"
 
+#include <stdio.h>
+
 /* A case of to_device.json; numbers are -1 and texts NULL where the message does not have them. */
 typedef struct to_device_case {
     const char *about, *text;
@@ -88,6 +90,43 @@ static void the_vectors_to_the_device(void **state)
             fail_msg("%s: the id is wrong", c->about);
         }
         compare(c, &m);
+    }
+}
+
+/* The address goes into an HTTP request: it must not be able to end a line there. */
+static void addresses_of_updates(void **state)
+{
+    static const struct {
+        const char *url;
+        ch_message_kind kind;
+    } cases[] = {
+        {"http://a/b", CH_MSG_UPDATE},
+        {"https://a", CH_MSG_UPDATE},
+        {"http://a/b?c=d#e", CH_MSG_UPDATE},
+        {"http://", CH_MSG_INVALID},
+        {"https://", CH_MSG_INVALID},
+        {"http:///b", CH_MSG_INVALID},
+        {"http://?x", CH_MSG_INVALID},
+        {"http://a/b c", CH_MSG_INVALID},
+        {"http://a/\\r\\nHost: b", CH_MSG_INVALID},
+        {"http://a/\\u0001", CH_MSG_INVALID},
+        {"http://a/\\u00e4", CH_MSG_INVALID},
+        {"http://a/\x7f", CH_MSG_INVALID},
+        {"ftp://a/b", CH_MSG_INVALID},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[512];
+        ch_message m;
+        int len = snprintf(text, sizeof text,
+                           "{\"type\":\"update\",\"url\":\"%s\",\"size\":1,\"signature\":\"MAA=\",\"sha256\":"
+                           "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}",
+                           cases[i].url);
+        ch_channel_read(text, (size_t)len, &m);
+        if (m.kind != cases[i].kind) {
+            fail_msg("'%s' is %s", cases[i].url, kinds[m.kind]);
+        }
+        assert_true(m.kind != CH_MSG_INVALID || strncmp(m.error, "url:", 4) == 0);
     }
 }
 
@@ -239,9 +278,9 @@ static void what_does_not_fit_is_no_message(void **state)
 int test_channel(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_vectors_to_the_device),       cmocka_unit_test(hello_is_as_in_the_vectors),
-        cmocka_unit_test(telemetry_is_as_in_the_vectors),  cmocka_unit_test(answers_are_as_in_the_vectors),
-        cmocka_unit_test(what_does_not_fit_is_no_message),
+        cmocka_unit_test(the_vectors_to_the_device),      cmocka_unit_test(hello_is_as_in_the_vectors),
+        cmocka_unit_test(telemetry_is_as_in_the_vectors), cmocka_unit_test(answers_are_as_in_the_vectors),
+        cmocka_unit_test(addresses_of_updates),           cmocka_unit_test(what_does_not_fit_is_no_message),
     };
     return cmocka_run_group_tests_name("channel", tests, NULL, NULL);
 }

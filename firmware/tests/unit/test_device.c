@@ -43,7 +43,7 @@ static void frames_go_out_uncopied_and_come_back(void **state)
     assert_true(rig_frame(&r));
     assert_false(r.used[1] && r.used[2]);
     assert_int_equal(r.d.counters.replaced, 1);
-    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_sent(&r);
     rig_run(&r);
     assert_int_equal(r.d.counters.sent, 1);
     assert_int_equal(r.ws_frames, 2);
@@ -59,7 +59,7 @@ static void a_frame_older_than_a_second_is_not_sent(void **state)
     r.now += 33;
     rig_frame(&r);
     r.now += CH_FRAME_AGE_MAX_MS;
-    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_sent(&r);
     rig_run(&r);
     assert_int_equal(r.ws_frames, 1);
     assert_int_equal(r.d.counters.stale, 1);
@@ -139,7 +139,7 @@ static void the_server_sets_and_is_answered(void **state)
         assert_true(ch_device_next(&r.d, r.now, &action));
     } while (action.kind != CH_DO_WS_TEXT);
     assert_non_null(strstr((const char *)action.data, "\"quality\":50"));
-    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_sent(&r);
     rig_run(&r);
     assert_string_equal(r.text, "{\"type\":\"ack\",\"id\":7,\"ok\":true}");
     assert_int_equal(r.d.settings.camera.led, 10);
@@ -276,6 +276,26 @@ static void an_update_that_fails_leaves_the_device_working(void **state)
     assert_non_null(strstr(r.text, "update: this device cannot"));
 }
 
+static void an_update_that_trickles_does_not_keep_the_camera_dark(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    rig_text(&r, update);
+    rig_run(&r);
+    /* One percent in time, then words without another. */
+    rig_pass(&r, CH_UPDATE_TIMEOUT_MS - 1000);
+    rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_PROGRESS, .number = 1});
+    for (unsigned i = 0; i < 59; i++) {
+        rig_pass(&r, 1000);
+        rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_PROGRESS, .number = 1 - i % 2});
+        assert_int_equal(r.d.update_state, CH_UPDATE_LOADING);
+    }
+    r.ws_frames = 0;
+    rig_pass(&r, 2000);
+    assert_int_equal(r.d.update_state, CH_UPDATE_FAILED);
+    assert_true(r.ws_frames > 10);
+}
+
 static void a_new_image_must_prove_itself(void **state)
 {
     (void)state;
@@ -335,7 +355,7 @@ static void old_events_mean_nothing(void **state)
     (void)state;
     rig_streaming(&r);
     rig_event(&r, (ch_event){.kind = CH_EV_WS_DOWN, .attempt = r.ws_attempt - 1});
-    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_sent(&r);
     rig_event(&r, (ch_event){.kind = CH_EV_WS_HEARD, .attempt = r.ws_attempt});
     rig_event(&r, (ch_event){.kind = CH_EV_WIFI_DOWN, .attempt = r.wifi_attempt - 1});
     rig_event(&r, (ch_event){.kind = CH_EV_SCAN_DONE});
@@ -397,7 +417,7 @@ static void anything_goes(void **state)
             break;
         }
         case 5:
-            rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+            rig_sent(&r);
             break;
         default:
             rig_pass(&r, ch_random(&random) % 400);
@@ -425,6 +445,7 @@ int test_device(void)
         cmocka_unit_test(a_reboot_is_acknowledged_first),
         cmocka_unit_test(an_update_runs_and_restarts),
         cmocka_unit_test(an_update_that_fails_leaves_the_device_working),
+        cmocka_unit_test(an_update_that_trickles_does_not_keep_the_camera_dark),
         cmocka_unit_test(a_new_image_must_prove_itself),
         cmocka_unit_test(a_server_is_found_when_none_is_set),
         cmocka_unit_test(old_events_mean_nothing),

@@ -56,6 +56,34 @@ static void a_camera_that_gives_nothing_is_set_up_anew(void **state)
     assert_true(r.d.camera_up);
 }
 
+static void a_camera_that_is_not_asked_is_left_alone(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    /* A picture failed, and then nobody wants one. */
+    r.now += 50;
+    assert_true(ch_device_wants_frame(&r.d, r.now));
+    rig_event(&r, (ch_event){.kind = CH_EV_CAMERA_ERROR});
+    rig_text(&r, "{\"type\":\"demand\",\"viewers\":0,\"fps\":0}");
+    rig_pass(&r, 2 * CH_CAPTURE_TIMEOUT_MS);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 1);
+    assert_true(r.d.camera_up);
+}
+
+static void without_pictures_the_fps_are_none(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    rig_line(&r, "cam status");
+    assert_non_null(strstr(rig_printed(&r), "now_fps=30"));
+    rig_line(&r, "cam power 0");
+    rig_pass(&r, CH_TELEMETRY_EVERY_MS + 100);
+    assert_non_null(strstr(r.text, "\"type\":\"telemetry\""));
+    assert_non_null(strstr(r.text, "\"fps\":0,"));
+    rig_line(&r, "cam status");
+    assert_non_null(strstr(rig_printed(&r), "now_fps=0"));
+}
+
 static void the_hello_follows_the_sensor(void **state)
 {
     (void)state;
@@ -70,6 +98,21 @@ static void the_hello_follows_the_sensor(void **state)
     rig_event(&r, (ch_event){.kind = CH_EV_CAMERA_UP, .sensor = &r.sensor});
     rig_run(&r);
     assert_non_null(strstr(r.text, "\"sensor\":\"OV2640\""));
+}
+
+static void a_long_name_of_a_sensor_is_told_once(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    r.sensor.name = "a sensor with a long name";
+    rig_line(&r, "cam set quality 50");
+    rig_pass(&r, 100);
+    assert_non_null(strstr(r.text, "\"sensor\":\"a sensor with a\""));
+    unsigned texts = r.counts[CH_DO_WS_TEXT];
+    r.d.camera.quality = 1; /* set up once more, with nothing to tell */
+    rig_pass(&r, 100);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 3);
+    assert_int_equal(r.counts[CH_DO_WS_TEXT], texts);
 }
 
 static int tcp_client(const char *text)
@@ -153,6 +196,7 @@ static void a_client_that_goes_gives_its_frame_back(void **state)
     int client = tcp_client("12350\n");
     rig_pass(&r, 100);
     assert_true(rig_used(&r) > 0);
+    r.tcp_sends[client] = NULL;
     ch_device_tcpcam_gone(&r.d, r.now, client);
     rig_run(&r);
     assert_int_equal(rig_used(&r), 0);
@@ -185,7 +229,7 @@ static void buffers_go_only_when_no_frame_is_out(void **state)
     assert_int_equal(rig_used(&r), 1);
     assert_int_equal(r.counts[CH_DO_CAMERA], 1);
     assert_false(rig_frame(&r));
-    rig_event(&r, (ch_event){.kind = CH_EV_WS_SENT, .attempt = r.ws_attempt});
+    rig_sent(&r);
     rig_run(&r);
     assert_int_equal(r.counts[CH_DO_CAMERA], 2);
     assert_int_equal(rig_used(&r), 0);
@@ -198,6 +242,26 @@ static void buffers_go_only_when_no_frame_is_out(void **state)
     rig_pass(&r, CH_SEND_STALL_MS);
     assert_int_equal(r.counts[CH_DO_CAMERA], 3);
     assert_false(r.camera.power);
+}
+
+static void a_camera_that_is_off_wakes_nobody(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    rig_line(&r, "tcpcam on");
+    rig_run(&r);
+    r.hold_frames = true;
+    rig_frame(&r);
+    /* It waits for the picture on its way, and meanwhile fails. */
+    rig_line(&r, "cam set size svga");
+    rig_run(&r);
+    assert_true(r.d.camera_emptying);
+    r.d.camera_up = false;
+    rig_line(&r, "cam power 0");
+    rig_line(&r, "stream stop");
+    rig_line(&r, "wifi disconnect");
+    rig_run(&r);
+    assert_true(ch_device_deadline(&r.d, r.now) == CH_NEVER);
 }
 
 static void a_slow_client_does_not_hold_the_camera(void **state)
@@ -233,6 +297,8 @@ int test_device_camera(void)
         cmocka_unit_test(a_camera_that_fails_is_tried_again),
         cmocka_unit_test(without_psram_the_camera_stays_off),
         cmocka_unit_test(a_camera_that_gives_nothing_is_set_up_anew),
+        cmocka_unit_test(a_camera_that_is_not_asked_is_left_alone),
+        cmocka_unit_test(without_pictures_the_fps_are_none),
         cmocka_unit_test(the_hello_follows_the_sensor),
         cmocka_unit_test(tcpcam_clients_get_frames_without_a_server),
         cmocka_unit_test(a_port_that_is_taken_is_tried_again),
@@ -240,6 +306,8 @@ int test_device_camera(void)
         cmocka_unit_test(a_client_that_goes_gives_its_frame_back),
         cmocka_unit_test(frames_that_were_not_asked_for_are_refused_when_full),
         cmocka_unit_test(buffers_go_only_when_no_frame_is_out),
+        cmocka_unit_test(a_long_name_of_a_sensor_is_told_once),
+        cmocka_unit_test(a_camera_that_is_off_wakes_nobody),
         cmocka_unit_test(a_slow_client_does_not_hold_the_camera),
         cmocka_unit_test(quality_changes_without_waiting),
     };

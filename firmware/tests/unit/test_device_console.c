@@ -1,3 +1,4 @@
+#include "device_internal.h"
 #include "rig.h"
 
 static rig r;
@@ -194,6 +195,67 @@ static void mistakes_are_explained(void **state)
     assert_string_equal(r.d.settings.ssid, "");
 }
 
+static void what_the_device_gives_up_has_a_reason(void **state)
+{
+    (void)state;
+    rig_init(&r);
+    r.mute_wifi = true;
+    rig_line(&r, "wifi set Home password1");
+    rig_line(&r, "stream set host a");
+    rig_pass(&r, CH_WIFI_TIMEOUT_MS);
+    answer("wifi status", "ssid=Home saved=no runtime=yes wifi=waiting reason=timeout\n");
+    r.mute_wifi = false;
+    rig_pass(&r, 2000);
+    answer_begins("wifi status", "ssid=Home saved=no runtime=yes wifi=up ip=10.0.0.7\n");
+    rig_pass(&r, CH_WS_TIMEOUT_MS);
+    rig_line(&r, "stream status");
+    assert_non_null(strstr(rig_printed(&r), "ws=waiting name= token=no url=ws://a:8080/ws/camera reason=timeout\n"));
+    rig_pass(&r, 2000);
+    rig_ws(&r, true, NULL);
+    r.hold_frames = true;
+    rig_pass(&r, CH_SEND_STALL_MS + 100);
+    rig_line(&r, "stream status");
+    assert_non_null(strstr(rig_printed(&r), " ws=waiting name= token=no url=ws://a:8080/ws/camera reason=stalled\n"));
+    rig_pass(&r, 4000);
+    r.hold_frames = false;
+    r.mute_pongs = true;
+    rig_ws(&r, true, NULL);
+    rig_pass(&r, CH_SILENCE_MS);
+    rig_line(&r, "stream status");
+    assert_non_null(strstr(rig_printed(&r), " ws=waiting name= token=no url=ws://a:8080/ws/camera reason=silence\n"));
+}
+
+/* Whatever is asked, no answer has the password, the token or the PIN. */
+static void secrets_are_not_printed(void **state)
+{
+    static const char *const lines[] = {"wifi set Home SECRET-1 save",
+                                        "wifi set Home SECRET-1 SECRET",
+                                        "wifi status",
+                                        "stream set host 10.0.0.2",
+                                        "stream set token SECRET-2 save",
+                                        "stream set token SECRET-2 SECRET",
+                                        "stream set url ws://a/b?x=1&token=SECRET-3 save",
+                                        "stream set url ws://a/b?to%6ben=SECRET-3",
+                                        "stream status",
+                                        "tcpcam pin 987654321 save",
+                                        "tcpcam pin 987654321 987654321",
+                                        "tcpcam status",
+                                        "cam status",
+                                        "sys info"};
+    (void)state;
+    rig_init(&r);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        rig_line(&r, lines[i]);
+        rig_run(&r);
+    }
+    const char *printed = rig_printed(&r);
+    assert_non_null(strstr(printed, "token=yes url=\"ws://a:80/b?*\"\n"));
+    assert_null(strstr(printed, "SECRET"));
+    assert_null(strstr(printed, "987654321"));
+    /* It is sent all the same. */
+    assert_string_equal(r.url, "ws://a:80/b?to%6ben=SECRET-3");
+}
+
 static void help_lists_all_or_one(void **state)
 {
     (void)state;
@@ -233,6 +295,44 @@ static void a_scan_prints_as_it_finds(void **state)
     assert_string_equal(rig_printed(&r), "scan=failed found=0 reason=\"Wi-Fi is busy\"\n");
 }
 
+static void names_and_reasons_of_any_bytes_are_readable(void **state)
+{
+    ch_network latin1 = {"K\xfc"
+                         "che",
+                         -50, 6, "wpa2"};
+    char reason[80];
+    (void)state;
+    rig_init(&r);
+    rig_line(&r, "wifi scan");
+    rig_event(&r, (ch_event){.kind = CH_EV_SCAN_FOUND, .network = &latin1});
+    assert_string_equal(rig_printed(&r), "ssid=\"K\\xfcche\" rssi=-50 channel=6 auth=wpa2\n");
+    /* Cut before the character that does not fit, wherever that is. */
+    for (size_t before = 58; before < 63; before++) {
+        memset(reason, 'x', before);
+        memcpy(reason + before, "\xf0\x9f\x98\x80 and more", 13);
+        ch_keep_reason(r.d.ws_reason, reason);
+        assert_int_equal(strlen(r.d.ws_reason), before <= 59 ? 63 : before);
+    }
+}
+
+static void the_longest_line_is_whole(void **state)
+{
+    char url[CH_LINE_MAX + 1] = "ws://", reason[CH_REASON_MAX + 1] = "";
+    const char *got;
+    (void)state;
+    rig_init(&r);
+    memset(url + 5, 'h', CH_HOST_MAX);
+    memcpy(url + 5 + CH_HOST_MAX, ":65535/", 7);
+    memset(url + 5 + CH_HOST_MAX + 7, '"', CH_PATH_MAX - 1);
+    assert_null(ch_settings_set_url(&r.d.settings, url));
+    memset(reason, '\x01', CH_REASON_MAX);
+    ch_keep_reason(r.d.ws_reason, reason);
+    rig_line(&r, "stream stop");
+    got = rig_printed(&r);
+    assert_string_equal(got + strlen(got) - 6, "\\x01\"\n");
+    assert_in_range(strlen(got), 700, 768);
+}
+
 static void a_storage_that_fails_is_told(void **state)
 {
     (void)state;
@@ -242,6 +342,28 @@ static void a_storage_that_fails_is_told(void **state)
                                            "ssid=Home saved=no runtime=yes wifi=connecting\n");
     answer("wifi clear", "error: the storage failed: what it holds comes back at the next start\n"
                          "ssid= saved=no runtime=no wifi=off\n");
+    answer("sys factory-reset", "error: the storage failed: settings are still in it; try again, or erase the flash\n");
+    rig_pass(&r, 2 * CH_REBOOT_DELAY_MS);
+    assert_int_equal(r.counts[CH_DO_REBOOT], 0);
+    r.fake.writes_left = -1;
+    answer("sys factory-reset", "settings=default reboot=now\n");
+}
+
+static void a_save_that_fails_in_the_middle_leaves_what_was_there(void **state)
+{
+    (void)state;
+    rig_init(&r);
+    rig_line(&r, "stream set host old");
+    rig_line(&r, "stream set token chd_old save");
+    r.fake.refuses = "stream/token";
+    rig_line(&r, "stream set host new 9000");
+    rig_line(&r, "stream set token chd_new save");
+    assert_non_null(strstr(rig_printed(&r), "error: the storage failed"));
+    assert_string_equal(fake_text(&r.fake, "stream/host"), "old");
+    assert_int_equal(fake_number(&r.fake, "stream/port"), 8080);
+    assert_string_equal(fake_text(&r.fake, "stream/token"), "chd_old");
+    /* What was set holds until the restart. */
+    answer_begins("stream status", "host=new port=9000 saved=no ");
 }
 
 static void words_of_another_console_do_as_well(void **state)
@@ -264,9 +386,14 @@ int test_device_console(void)
         cmocka_unit_test(answers_of_cam),
         cmocka_unit_test(answers_of_the_rest),
         cmocka_unit_test(mistakes_are_explained),
+        cmocka_unit_test(what_the_device_gives_up_has_a_reason),
+        cmocka_unit_test(secrets_are_not_printed),
         cmocka_unit_test(help_lists_all_or_one),
         cmocka_unit_test(a_scan_prints_as_it_finds),
+        cmocka_unit_test(names_and_reasons_of_any_bytes_are_readable),
+        cmocka_unit_test(the_longest_line_is_whole),
         cmocka_unit_test(a_storage_that_fails_is_told),
+        cmocka_unit_test(a_save_that_fails_in_the_middle_leaves_what_was_there),
         cmocka_unit_test(words_of_another_console_do_as_well),
     };
     return cmocka_run_group_tests_name("device console", tests, NULL, NULL);

@@ -228,6 +228,31 @@ static void losing_wifi_ends_everything(void **state)
     expect(&link, CH_LINK_DO_WS_OPEN);
 }
 
+static void a_network_that_drops_out_at_once_is_not_hammered(void **state)
+{
+    ch_link link;
+    ch_ms now = 0, wait = 0;
+    (void)state;
+    ch_link_init(&link, 7, now);
+    ch_link_want(&link, now, true, false, false, CH_ANEW_NO);
+    for (unsigned i = 0; i < 8; i++) {
+        uint32_t attempt = expect(&link, CH_LINK_DO_WIFI_CONNECT);
+        in(&link, now, CH_LINK_EV_WIFI_UP, attempt);
+        in(&link, now + 100, CH_LINK_EV_WIFI_DOWN, attempt);
+        expect(&link, CH_LINK_DO_WIFI_DISCONNECT);
+        wait = ch_link_deadline(&link) - now - 100;
+        now = ch_link_deadline(&link);
+        ch_link_tick(&link, now);
+    }
+    assert_in_range(wait, 15000, 30000);
+    /* One that held is joined again soon. */
+    uint32_t attempt = expect(&link, CH_LINK_DO_WIFI_CONNECT);
+    in(&link, now, CH_LINK_EV_WIFI_UP, attempt);
+    now += CH_LINK_STABLE_MS;
+    in(&link, now, CH_LINK_EV_WIFI_DOWN, attempt);
+    assert_in_range(ch_link_deadline(&link) - now, 1000, 2000);
+}
+
 static void what_a_person_wants_takes_effect_at_once(void **state)
 {
     ch_link link;
@@ -251,6 +276,28 @@ static void what_a_person_wants_takes_effect_at_once(void **state)
     assert_int_equal(link.state, CH_LINK_OFF);
     expect_nothing(&link);
     ch_link_want(&link, 7, false, true, true, CH_ANEW_WIFI);
+    expect_nothing(&link);
+}
+
+static void nothing_that_was_not_taken_yet_is_lost(void **state)
+{
+    ch_link link;
+    (void)state;
+    uint32_t attempt = up(&link, 0);
+    /* As when lines are pasted: the caller takes actions out only after the last of them. */
+    for (unsigned i = 0; i < 5; i++) {
+        ch_link_want(&link, 1, true, true, true, CH_ANEW_WIFI);
+    }
+    assert_int_equal(expect(&link, CH_LINK_DO_WS_CLOSE), attempt);
+    expect(&link, CH_LINK_DO_WIFI_DISCONNECT);
+    assert_int_equal(expect(&link, CH_LINK_DO_WIFI_CONNECT), link.wifi_attempt);
+    expect_nothing(&link);
+    in(&link, 2, CH_LINK_EV_WIFI_UP, link.wifi_attempt);
+    for (unsigned i = 0; i < 5; i++) {
+        ch_link_want(&link, 3, true, true, true, CH_ANEW_WS);
+    }
+    expect(&link, CH_LINK_DO_WS_CLOSE);
+    assert_int_equal(expect(&link, CH_LINK_DO_WS_OPEN), link.attempt);
     expect_nothing(&link);
 }
 
@@ -333,7 +380,9 @@ int test_link(void)
         cmocka_unit_test(a_message_that_does_not_leave_ends_the_connection),
         cmocka_unit_test(events_of_an_older_attempt_are_ignored),
         cmocka_unit_test(losing_wifi_ends_everything),
+        cmocka_unit_test(a_network_that_drops_out_at_once_is_not_hammered),
         cmocka_unit_test(what_a_person_wants_takes_effect_at_once),
+        cmocka_unit_test(nothing_that_was_not_taken_yet_is_lost),
         cmocka_unit_test(a_network_without_any_sign_of_life_is_joined_anew),
         cmocka_unit_test(no_state_is_a_dead_end),
     };

@@ -155,6 +155,24 @@ static void others_get_all_while_the_server_gets_little(void **state)
     assert_int_equal(ch_policy_effective(&p).size, CH_SIZE_160X120);
 }
 
+static void beside_others_the_server_gets_the_rate_it_wants(void **state)
+{
+    static const uint8_t rates[] = {2, 7, 12, 20, 25, 29};
+    (void)state;
+    for (size_t i = 0; i < sizeof rates; i++) {
+        ch_policy p = started(&full);
+        ch_ms now = 0;
+        unsigned ws = 0;
+        ch_policy_ws(&p, now, true);
+        ch_policy_others(&p, now, 1);
+        run(&p, &now, 3000, &ws);
+        ws = 0;
+        ch_policy_demand(&p, now, &(ch_demand){.viewers = 1, .has_fps = true, .fps = rates[i]});
+        assert_int_equal(run(&p, &now, 10000, &ws), 300);
+        assert_in_range(ws, 10u * rates[i] - 6, 10u * rates[i] + 1);
+    }
+}
+
 static void a_camera_that_was_late_does_not_burst(void **state)
 {
     ch_policy p = started(&full);
@@ -188,6 +206,19 @@ static void a_slow_network_costs_quality_first(void **state)
     ch_camera camera = ch_policy_effective(&p);
     assert_in_range(camera.quality, CH_QUALITY_FLOOR, 70);
     assert_in_range(camera.fps, 20, 30);
+}
+
+static void viewers_that_come_and_go_do_not_end_adaptation(void **state)
+{
+    ch_policy p = started(&full);
+    ch_ms now = 0;
+    (void)state;
+    ch_policy_ws(&p, now, true);
+    for (unsigned i = 0; i < 20; i++) {
+        ch_policy_demand(&p, now, &(ch_demand){.viewers = 1 + i % 2});
+        run_sending(&p, &now, CH_POLICY_WINDOW_MS / 2, 1000);
+    }
+    assert_int_equal(ch_policy_effective(&p).quality, CH_QUALITY_FLOOR);
 }
 
 static void a_very_slow_network_costs_fps_too(void **state)
@@ -272,9 +303,11 @@ int test_policy(void)
         cmocka_unit_test(unwatched_is_one_a_second_or_nothing),
         cmocka_unit_test(a_wish_is_a_limit),
         cmocka_unit_test(others_get_all_while_the_server_gets_little),
+        cmocka_unit_test(beside_others_the_server_gets_the_rate_it_wants),
         cmocka_unit_test(a_camera_that_was_late_does_not_burst),
         cmocka_unit_test(a_fast_network_is_left_alone),
         cmocka_unit_test(a_slow_network_costs_quality_first),
+        cmocka_unit_test(viewers_that_come_and_go_do_not_end_adaptation),
         cmocka_unit_test(a_very_slow_network_costs_fps_too),
         cmocka_unit_test(steps_up_that_fail_become_rare),
         cmocka_unit_test(adaptation_can_be_switched_off),

@@ -114,7 +114,6 @@ static void bad_values_become_defaults_one_by_one(void **state)
     assert_string_equal(s.pass, "");
     assert_string_equal(s.host, "");
     assert_int_equal(s.port, 8080);
-    assert_false(s.tls);
     assert_string_equal(s.path, "");
     assert_string_equal(s.name, "");
     assert_string_equal(s.token, "");
@@ -125,6 +124,33 @@ static void bad_values_become_defaults_one_by_one(void **state)
     assert_int_equal(s.camera.led, 5);
     assert_string_equal(s.tcpcam_pin, "1235");
     assert_int_equal(s.tcpcam_port, 3333);
+}
+
+static void what_is_damaged_opens_nothing(void **state)
+{
+    fake_store fake;
+    ch_store store = fake_store_new(&fake);
+    ch_settings s;
+    (void)state;
+    /* Each as it is, and then damaged: against the rules, or of another type. */
+    fake_put_text(&fake, "wifi/ssid", "Home");
+    fake_put_number(&fake, "tcpcam/on", 1);
+    ch_settings_load(&s, &store);
+    assert_string_equal(s.ssid, "Home");
+    assert_true(s.tcpcam_on);
+    assert_false(s.tls);
+    fake_put_text(&fake, "wifi/pass", "short");
+    fake_put_number(&fake, "stream/tls", 2);
+    fake_put_text(&fake, "tcpcam/pin", "12a5");
+    for (unsigned i = 0; i < 2; i++) {
+        ch_settings_load(&s, &store);
+        assert_string_equal(s.ssid, "");
+        assert_true(s.tls);
+        assert_false(s.tcpcam_on);
+        fake_put_number(&fake, "wifi/pass", 12345);
+        fake_put_text(&fake, "stream/tls", "0");
+        fake_put_number(&fake, "tcpcam/pin", 4711);
+    }
 }
 
 static void a_store_that_fails_is_told(void **state)
@@ -148,49 +174,69 @@ static void a_store_that_fails_is_told(void **state)
     assert_false(ch_settings_clear(&s, CH_GROUP_WIFI, &store));
 }
 
-static void rules(void **state)
+/* `len` characters of one kind. */
+static const char *repeated(char c, size_t len)
 {
+    static char text[256];
+    assert_true(len < sizeof text);
+    memset(text, c, len);
+    text[len] = '\0';
+    return text;
+}
+
+static void each_rule_takes_and_refuses(void **state)
+{
+    static const struct {
+        const char *about;
+        const char *(*check)(const char *);
+        const char *good[3], *bad[4];
+    } rules[] = {
+        {"ssid",
+         ch_check_ssid,
+         {"a", "My \xc3\x9c"
+               "ber-Net"},
+         {""}},
+        {"pass",
+         ch_check_pass,
+         {"", "12345678", "0123456789abcdefABCDEF0123456789abcdefABCDEF0123456789abcdefABCD"},
+         {"1234567", "g123456789abcdefABCDEF0123456789abcdefABCDEF0123456789abcdefABCD"}},
+        {"host", ch_check_host, {"cam-1.local", "fe80::1", "10.0.0.2"}, {"", "10.0.0.2:8080", "a/b", "a b"}},
+        {"path", ch_check_path, {"", "/a?b=c"}, {"a", "/a b", "/\xc3\xa4", "/a\n"}},
+        {"name", ch_check_name, {"", "front_door-2"}, {"Door", "a b", "\xc3\xa4"}},
+        {"token", ch_check_token, {"", "chd_0"}, {"a b", "a\x7f"}},
+        {"pin", ch_check_pin, {"1234", "0000"}, {"", "123", "12 4", "12a4"}},
+    };
     (void)state;
-    assert_non_null(ch_check_ssid(""));
-    assert_null(ch_check_ssid("12345678901234567890123456789012"));
-    assert_non_null(ch_check_ssid("123456789012345678901234567890123"));
-    assert_null(ch_check_pass(""));
-    assert_non_null(ch_check_pass("1234567"));
-    assert_null(ch_check_pass("12345678"));
-    assert_null(ch_check_pass("0123456789abcdefABCDEF0123456789abcdefABCDEF0123456789abcdefABCD"));
-    assert_non_null(ch_check_pass("g123456789abcdefABCDEF0123456789abcdefABCDEF0123456789abcdefABCD"));
-    assert_non_null(ch_check_pass("00123456789abcdefABCDEF0123456789abcdefABCDEF0123456789abcdefABCD"));
-    assert_non_null(ch_check_host(""));
-    assert_null(ch_check_host("cam-1.local"));
-    assert_null(ch_check_host("fe80::1"));
-    assert_non_null(ch_check_host("10.0.0.2:8080"));
-    assert_non_null(ch_check_host("a/b"));
-    assert_null(ch_check_host("123456789012345678901234567890123456789012345678901234567890123"));
-    assert_non_null(ch_check_host("1234567890123456789012345678901234567890123456789012345678901234"));
-    assert_null(ch_check_path(""));
-    assert_null(ch_check_path("/a?b=c"));
-    assert_non_null(ch_check_path("a"));
-    assert_non_null(ch_check_path("/a b"));
-    assert_non_null(ch_check_path("/\xc3\xa4"));
-    char path[CH_PATH_MAX + 2];
-    memset(path, '/', sizeof path);
-    path[CH_PATH_MAX + 1] = '\0';
-    assert_non_null(ch_check_path(path));
-    assert_null(ch_check_name(""));
-    assert_null(ch_check_name("front_door-2"));
-    assert_non_null(ch_check_name("Door"));
-    assert_non_null(ch_check_name("12345678901234567890123456789012345678901234567890123456789012345"));
-    assert_null(ch_check_token("chd_0"));
-    assert_non_null(ch_check_token("a b"));
-    char token[CH_TOKEN_MAX + 2];
-    memset(token, 'x', sizeof token);
-    token[CH_TOKEN_MAX + 1] = '\0';
-    assert_non_null(ch_check_token(token));
-    assert_null(ch_check_pin("1234"));
-    assert_null(ch_check_pin("1234567890123456"));
-    assert_non_null(ch_check_pin("123"));
-    assert_non_null(ch_check_pin("12345678901234567"));
-    assert_non_null(ch_check_pin("12 4"));
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        for (size_t n = 0; n < 3 && rules[i].good[n] != NULL; n++) {
+            if (rules[i].check(rules[i].good[n]) != NULL) {
+                fail_msg("%s refuses '%s'", rules[i].about, rules[i].good[n]);
+            }
+        }
+        for (size_t n = 0; n < 4 && rules[i].bad[n] != NULL; n++) {
+            if (rules[i].check(rules[i].bad[n]) == NULL) {
+                fail_msg("%s takes '%s'", rules[i].about, rules[i].bad[n]);
+            }
+        }
+    }
+}
+
+static void each_rule_has_a_longest_text(void **state)
+{
+    static const struct {
+        const char *(*check)(const char *);
+        char c;
+        size_t most;
+    } limits[] = {
+        {ch_check_ssid, 'a', CH_SSID_MAX},   {ch_check_pass, 'a', CH_PASS_MAX}, {ch_check_pass, 'z', CH_PASS_MAX - 1},
+        {ch_check_host, 'a', CH_HOST_MAX},   {ch_check_path, '/', CH_PATH_MAX}, {ch_check_name, 'a', CH_NAME_MAX},
+        {ch_check_token, 'a', CH_TOKEN_MAX}, {ch_check_pin, '1', CH_PIN_MAX},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        assert_null(limits[i].check(repeated(limits[i].c, limits[i].most)));
+        assert_non_null(limits[i].check(repeated(limits[i].c, limits[i].most + 1)));
+    }
 }
 
 static void urls_come_back_as_they_went_in(void **state)
@@ -278,8 +324,10 @@ int test_settings(void)
         cmocka_unit_test(a_later_version_is_left_as_it_is),
         cmocka_unit_test(what_is_saved_is_loaded),
         cmocka_unit_test(bad_values_become_defaults_one_by_one),
+        cmocka_unit_test(what_is_damaged_opens_nothing),
         cmocka_unit_test(a_store_that_fails_is_told),
-        cmocka_unit_test(rules),
+        cmocka_unit_test(each_rule_takes_and_refuses),
+        cmocka_unit_test(each_rule_has_a_longest_text),
         cmocka_unit_test(urls_come_back_as_they_went_in),
         cmocka_unit_test(bad_urls_change_nothing),
         cmocka_unit_test(the_name_becomes_part_of_the_address),

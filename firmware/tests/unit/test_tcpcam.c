@@ -71,12 +71,21 @@ static void requests_split_anywhere(void **state)
         bool endless;
         uint32_t count;
     } cases[] = {
-        {"12350", true, 0},          {"12353", false, 3},
-        {"1235-1", true, 1},         {"1235+2", false, 2},
-        {"1235\r\n7\r\n", false, 7}, {"1235\n\n7", false, 7},
-        {"\r\n12351\n", false, 1},   {"1235100000000", false, 100000000},
-        {"12350010", false, 10},     {"1235-5\n", true, 5},
+        {"12350", true, 0},
+        {"12353", false, 3},
+        {"1235-1", true, 1},
+        {"1235+2", false, 2},
+        {"1235\r\n7\r\n", false, 7},
+        {"1235\n\n7", false, 7},
+        {"\r\n12351\n", false, 1},
+        {"1235100000000", false, 100000000},
+        {"12350010", false, 10},
+        {"1235-5\n", true, 5},
         {"12350\n9", true, 0},
+        {"12352147483647", false, INT32_MAX},
+        {"12350000000001", false, 1},
+        {"12359999999999", false, INT32_MAX},
+        {"1235-2147483648", true, INT32_MAX},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -111,9 +120,9 @@ static void nul_is_padding_too(void **state)
 
 static void bad_requests_are_closed_and_get_nothing(void **state)
 {
-    static const char *const bad[] = {"1234",   "12340",          "0000",      "123\n",    "abcd",
-                                      "1235x",  "1235-",          "1235--1\n", "12351-\n", "1235+-1\n",
-                                      "1235 1", "12351234567890", "1235-\n"};
+    static const char *const bad[] = {"1234",   "12340",           "0000",      "123\n",    "abcd",
+                                      "1235x",  "1235-",           "1235--1\n", "12351-\n", "1235+-1\n",
+                                      "1235 1", "123512345678901", "1235-\n"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char out[8];

@@ -48,6 +48,12 @@ static void values_are_quoted_where_a_reader_would_split(void **state)
         {"a=b", "\"a=b\""},
         {"\x01\x7f\n", "\"\\x01\\x7f\\x0a\""},
         {"K\xc3\xbc", "\"K\xc3\xbc\""},
+        {"\xe2\x82\xac \xf0\x9f\x98\x80", "\"\xe2\x82\xac \xf0\x9f\x98\x80\""},
+        {"K\xfc"
+         "che",
+         "\"K\\xfcche\""},
+        {"\xe2\x82", "\"\\xe2\\x82\""},
+        {"\xc2\x9b[2J", "\"\\xc2\\x9b[2J\""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -56,6 +62,40 @@ static void values_are_quoted_where_a_reader_would_split(void **state)
         ch_text_init(&text, buffer, sizeof buffer);
         ch_text_value(&text, cases[i].value);
         assert_string_equal(buffer, cases[i].written);
+    }
+}
+
+static void characters_of_utf8_are_whole_and_as_short_as_can_be(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+    } cases[] = {
+        {"a", 1},
+        {"\xc2\x80", 2},
+        {"\xdf\xbf", 2},
+        {"\xe0\xa0\x80", 3},
+        {"\xed\x9f\xbf", 3},
+        {"\xef\xbf\xbf", 3},
+        {"\xf0\x90\x80\x80", 4},
+        {"\xf4\x8f\xbf\xbf", 4},
+        {"\x80", 0},
+        {"\xc0\x80", 0},
+        {"\xc1\xbf", 0},
+        {"\xc3(", 0},
+        {"\xe0\x9f\xbf", 0},
+        {"\xed\xa0\x80", 0},
+        {"\xf0\x8f\xbf\xbf", 0},
+        {"\xf4\x90\x80\x80", 0},
+        {"\xf5\x80\x80\x80", 0},
+        {"\xff", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(ch_utf8(cases[i].text, strlen(cases[i].text)), cases[i].len);
+        for (size_t cut = 0; cut < cases[i].len; cut++) {
+            assert_int_equal(ch_utf8(cases[i].text, cut), 0);
+        }
     }
 }
 
@@ -134,6 +174,7 @@ int test_text(void)
         cmocka_unit_test(what_does_not_fit_is_left_out),
         cmocka_unit_test(numbers_are_written_in_full),
         cmocka_unit_test(values_are_quoted_where_a_reader_would_split),
+        cmocka_unit_test(characters_of_utf8_are_whole_and_as_short_as_can_be),
         cmocka_unit_test(numbers_are_read_in_their_range_only),
         cmocka_unit_test(a_copy_that_does_not_fit_changes_nothing),
         cmocka_unit_test(sizes_have_two_names),

@@ -36,6 +36,7 @@ typedef struct fake_store {
     unsigned count, commits;
     int writes_left; /* after so many writes all fail; negative: never */
     char commit_fails;
+    const char *refuses; /* this name cannot be written; NULL: all can */
 } fake_store;
 
 ch_store fake_store_new(fake_store *fake);

@@ -24,7 +24,7 @@
 #define CH_CAMERA_TIMEOUT_MS 20000 /* to answer a CH_DO_CAMERA */
 #define CH_CAPTURE_TIMEOUT_MS 5000 /* without a frame though one was due: the camera is set up anew */
 #define CH_SCAN_TIMEOUT_MS 15000
-#define CH_UPDATE_TIMEOUT_MS 60000 /* without progress */
+#define CH_UPDATE_TIMEOUT_MS 60000 /* without another percent: while it loads there are no pictures */
 
 /* Where the console's text goes: whole lines that end in \n. */
 typedef struct ch_printer {

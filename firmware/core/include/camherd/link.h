@@ -13,7 +13,7 @@
 
 #define CH_BACKOFF_MIN_MS 1000
 #define CH_BACKOFF_MAX_MS 30000
-/* A connection that held for so long was a success: the next wait is short again. */
+/* A connection that held for so long was a success, Wi-Fi or WebSocket: the next wait is short again. */
 #define CH_LINK_STABLE_MS 10000
 #define CH_WIFI_TIMEOUT_MS 20000     /* associate and get an address */
 #define CH_DISCOVER_TIMEOUT_MS 10000 /* mDNS answers within seconds or not at all */
@@ -60,7 +60,8 @@ typedef enum ch_link_action_kind {
     CH_LINK_DO_DISCOVER,
     CH_LINK_DO_WS_OPEN,
     CH_LINK_DO_WS_CLOSE, /* at once; the next open may follow immediately */
-    CH_LINK_DO_WS_PING
+    CH_LINK_DO_WS_PING,
+    CH_LINK_DOS /* how many there are */
 } ch_link_action_kind;
 
 typedef struct ch_link_action {
@@ -76,13 +77,17 @@ typedef struct ch_link {
     uint32_t wifi_attempt;
     uint32_t random;
     uint8_t wifi_failures, ws_failures;
-    ch_ms since;   /* when the state began */
-    ch_ms until;   /* when it ends by itself */
-    ch_ms heard;   /* last sign of the server on this connection */
-    bool pinged;   /* since `heard` */
-    ch_ms sending; /* since when a message is on its way, CH_NEVER: none is */
-    ch_ms alive;   /* last sign of life of the network */
-    ch_link_action queue[4];
+    /* Why the link itself gave up what ran, until the caller takes it; NULL: it did not, events have their own reasons.
+     */
+    const char *wifi_why, *ws_why;
+    ch_ms wifi_since;                  /* when Wi-Fi came up, CH_NEVER: it is not */
+    ch_ms since;                       /* when the state began */
+    ch_ms until;                       /* when it ends by itself */
+    ch_ms heard;                       /* last sign of the server on this connection */
+    bool pinged;                       /* since `heard` */
+    ch_ms sending;                     /* since when a message is on its way, CH_NEVER: none is */
+    ch_ms alive;                       /* last sign of life of the network */
+    ch_link_action queue[CH_LINK_DOS]; /* at most one of each kind */
     uint8_t queued;
 } ch_link;
 

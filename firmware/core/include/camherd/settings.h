@@ -3,13 +3,15 @@
  *
  * Contract: a ch_settings that came from ch_settings_defaults, ch_settings_load or was changed to values that the
  * check functions accept is always usable. Loading never fails: a stored value that is missing, unreadable or
- * against the rules is replaced by its default, one by one.
+ * against the rules is replaced by its default, one by one. What is damaged opens nothing: without its password a
+ * network is not joined, without a readable `tls` the connection is a TLS one, without its PIN TCPCam is off.
  *
  * Stored layout, version 1 (namespace/key): wifi/ssid, wifi/pass, stream/host, stream/port as devices in the field
  * hold them; stream/tls, stream/path, stream/name, stream/token; cam/size (text), cam/quality, cam/fps, cam/hflip,
  * cam/vflip, cam/led, cam/adapt; tcpcam/on, tcpcam/port, tcpcam/pin; camherd/version. A store without a version is
- * that of an older firmware and is read the same way. A later version is read as far as it is understood, and its
- * number is left as it is, so that going back and forth between two firmwares loses nothing.
+ * that of an older firmware and is read the same way. A later version is read as far as it is understood; its number
+ * and the keys that are not listed here are left as they are. Saving a group writes all of its keys, so a value that
+ * only the later firmware understands is lost with that, and no other way.
  */
 #ifndef CAMHERD_SETTINGS_H
 #define CAMHERD_SETTINGS_H

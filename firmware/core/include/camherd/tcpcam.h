@@ -18,9 +18,9 @@
 #define CH_TCPCAM_REQUEST_MS 10000 /* PIN and count must have come within */
 #define CH_TCPCAM_STALL_MS 5000    /* a client that takes nothing for so long is closed */
 #define CH_TCPCAM_HOG_MS 2000      /* one that holds the last free buffer for so long, too */
-#define CH_TCPCAM_COUNT_DIGITS 9
-#define CH_TCPCAM_TRIES 5       /* wrong PINs in a row, then nobody new is let in for */
-#define CH_TCPCAM_LOCK_MS 10000 /* so long: 10 000 PINs take hours instead of seconds */
+#define CH_TCPCAM_COUNT_DIGITS 10  /* as the largest int32 has, which clients ask for when they mean "on and on" */
+#define CH_TCPCAM_TRIES 5          /* wrong PINs in a row, then nobody new is let in for */
+#define CH_TCPCAM_LOCK_MS 10000    /* so long: 10 000 PINs take hours instead of seconds */
 
 typedef enum ch_tcpcam_state {
     CH_TCPCAM_FREE,
@@ -95,6 +95,11 @@ void ch_tcpcam_close_hog(ch_tcpcam *server, ch_ms now);
 void ch_tcpcam_close_all(ch_tcpcam *server);
 void ch_tcpcam_tick(ch_tcpcam *server, ch_ms now);
 ch_ms ch_tcpcam_deadline(const ch_tcpcam *server);
+/*
+ * The next client to close, as CH_TCPCAM_DO_CLOSE says it too. To be asked before frames are given back to the camera:
+ * until it is closed, a client's socket may still send from its frame.
+ */
+bool ch_tcpcam_next_close(ch_tcpcam *server, int *number);
 bool ch_tcpcam_next(ch_tcpcam *server, ch_ms now, ch_tcpcam_action *action);
 /* Clients that get frames, and all connected ones. */
 unsigned ch_tcpcam_watching(const ch_tcpcam *server);

@@ -32,10 +32,13 @@ void ch_text_i32(ch_text *text, int32_t value);
 
 /*
  * A value of a `key=value` answer: as it stands if it is made of letters, digits and -._:/@+[], else in double quotes
- * with \" and \\ for themselves and \xNN for bytes below 0x20 and 0x7f. Empty stays empty. A reader that splits at
- * blanks outside quotes gets it back.
+ * with \" and \\ for themselves and \xNN for each byte of control characters and of what is no UTF-8: names of networks
+ * may be any bytes. Empty stays empty. A reader that splits at blanks outside quotes gets it back.
  */
 void ch_text_value(ch_text *text, const char *value);
+
+/* Bytes of the UTF-8 character at `at` (RFC 3629: no surrogates, nothing overlong), of `room` bytes; 0: it is none. */
+size_t ch_utf8(const char *at, size_t room);
 
 /* Whole text as a number from `min` to `max`, digits only. */
 bool ch_parse_u32(const char *string, uint32_t min, uint32_t max, uint32_t *value);
