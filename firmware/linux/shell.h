@@ -77,7 +77,7 @@ typedef struct wifi {
 typedef struct websocket websocket;
 /*
  * `ca`: PEM file with whom to trust that a wss:// server is who it says; NULL: whom the system trusts. NULL: out of
- * memory, or the file is of no use.
+ * memory, or the file cannot be read.
  */
 websocket *websocket_new(ch_device *device, const char *ca);
 void websocket_free(websocket *ws);
