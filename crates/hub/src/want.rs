@@ -1,7 +1,7 @@
 //! What readers make use of, so that a source need not give more.
 
 /// The most that a reader makes use of. What it does not limit, it wants as it comes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Want {
     /// Width and height, pixels.
     pub size: Option<(u32, u32)>,
@@ -22,6 +22,15 @@ impl Want {
     }
 }
 
+/// A rate that is no number is the same as itself, too: who waits for another one would otherwise never wait.
+impl PartialEq for Want {
+    fn eq(&self, other: &Want) -> bool {
+        (self.size, self.fps.map(f64::to_bits)) == (other.size, other.fps.map(f64::to_bits))
+    }
+}
+
+impl Eq for Want {}
+
 #[cfg(all(test, not(camherd_loom)))]
 mod tests {
     use super::*;
@@ -37,5 +46,14 @@ mod tests {
         assert_eq!(high.with(wide), both);
         assert_eq!(wide.with(Want { size: None, ..high }), Want { size: None, fps: Some(5.0) });
         assert_eq!(wide.with(Want::EVERYTHING), Want::EVERYTHING);
+    }
+
+    #[test]
+    fn a_rate_that_is_no_number_is_no_change_and_gives_way() {
+        let odd = Want { size: None, fps: Some(f64::NAN) };
+        let five = Want { size: None, fps: Some(5.0) };
+        assert_eq!(odd, odd);
+        assert_ne!(odd, Want::EVERYTHING);
+        assert_eq!((odd.with(five), five.with(odd)), (five, five));
     }
 }
