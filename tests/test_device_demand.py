@@ -56,6 +56,8 @@ def test_what_the_only_reader_makes_use_of_is_told(server: Server) -> None:
             all_told.append((camera, told))
         for camera, told in all_told:
             eventually(lambda: camera.wanted() == told, f"{camera.name}: less is of use", PATIENCE)
+            info = camera.info()
+            assert (info["wanted_size"], info["wanted_fps"], info["viewers"]) == (*told, 1)
         readers.close()
         for camera, _ in all_told:
             idle = (0, (None, None))

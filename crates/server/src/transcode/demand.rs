@@ -150,6 +150,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_readers_want_is_passed_on_in_the_size_that_is_made() {
+        let (_stream, subscription, writer) = rendition();
+        let size = Some((320, 240));
+        let mut sized = Passed::of(&writer, size);
+        assert_eq!(sized.want(), Want { size, fps: None });
+        let want = Want { size: Some((16, 16)), fps: Some(5.0) };
+        subscription.set_want(want);
+        assert_eq!(timeout(LINGER, sized.changed(&writer)).await, Ok(Want { size, ..want }));
+        assert_eq!(Passed::of(&writer, None).want(), want);
+        drop(subscription);
+        assert!(timeout(LOOK, sized.changed(&writer)).await.is_err(), "nobody is no other wish");
+        assert_eq!(sized.want(), Want { size, ..want });
+    }
+
+    #[tokio::test]
     async fn what_people_read_goes_on_for_one_who_comes_back() {
         let (stream, subscription, writer) = rendition();
         drop(subscription);

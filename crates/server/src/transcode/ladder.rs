@@ -386,6 +386,12 @@ mod tests {
                     break writer;
                 }
             };
+            let want = Want { size: None, fps: Config::default().quality.low.fps };
+            assert_eq!(
+                timeout(LINGER, stream.want_changed(None)).await,
+                Ok(Some(want)),
+                "no smaller pictures"
+            );
             // Ten a second from the camera, and the setting says fifteen at most.
             for number in 1..=3 {
                 writer.push(unit(round * 10 + number, (320, 240))).unwrap();
