@@ -16,6 +16,9 @@ static const char help[] =
     "  --pictures FOLDER   send the JPEG files of FOLDER in turn; else pictures are drawn\n"
     "  --payload KIND      camera (the default), jpeg (the same picture always) or hello (a text that is no JPEG)\n"
     "  --id ID             the device's id, by default cam-virtual\n"
+    "  --ca FILE           trust the authorities of this PEM file with wss://; else those of the system\n"
+    "  --mdns ADDRESS      without a host set, look for a server by multicast DNS on the network of this machine's\n"
+    "                      IPv4 ADDRESS; else only `sim discover` says what is found\n"
     "  --run LINE          type LINE on the console at the start; may be given 64 times\n"
     "  --help              this text\n"
     "\n"
@@ -32,6 +35,8 @@ static const struct option long_options[] = {
     {"pictures", required_argument, NULL, 'j'},
     {"payload", required_argument, NULL, 'l'},
     {"id", required_argument, NULL, 'i'},
+    {"ca", required_argument, NULL, 'c'},
+    {"mdns", required_argument, NULL, 'm'},
     {"run", required_argument, NULL, 'r'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -95,6 +100,12 @@ static bool read_options(int argc, char **argv, options *o, int *status)
         case 'i':
             o->id = optarg;
             good = set_id(optarg);
+            break;
+        case 'c':
+            o->ca = optarg;
+            break;
+        case 'm':
+            o->mdns = optarg;
             break;
         case 'r':
             good = set_line(o, optarg);

@@ -61,6 +61,7 @@ static void start(shell *sh, const char *reset)
 static void reboot(shell *sh, bool rollback)
 {
     websocket_end(sh->ws);
+    discovery_stop(&sh->discovery);
     tcp_cut(&sh->tcp);
     tcp_stop(&sh->tcp);
     sh->wifi.joined = false;
@@ -88,6 +89,10 @@ static void set_up_camera(shell *sh, const ch_action *action)
 
 static void discover(shell *sh, uint32_t attempt)
 {
+    if (sh->discovery.on) {
+        discovery_start(&sh->discovery, attempt);
+        return;
+    }
     ch_event event = {.kind = sh->found_host[0] != '\0' ? CH_EV_FOUND : CH_EV_NOT_FOUND,
                       .attempt = attempt,
                       .text = sh->found_host,
@@ -243,7 +248,7 @@ static void work(shell *sh)
 static int wait_ms(const shell *sh)
 {
     ch_ms now = now_ms(), first = ch_device_deadline(&sh->device, now);
-    ch_ms others[] = {wifi_deadline(&sh->wifi), sh->update_at, sh->vitals_at};
+    ch_ms others[] = {wifi_deadline(&sh->wifi), sh->update_at, sh->vitals_at, discovery_deadline(&sh->discovery)};
     for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++) {
         first = others[i] < first ? others[i] : first;
     }
@@ -262,6 +267,7 @@ static void wait_and_serve(shell *sh)
     count += tcp_poll(&sh->tcp, fds + count);
     unsigned tcp_count = count - tcp_from;
     count += websocket_poll(sh->ws, fds + count) ? 1 : 0;
+    count += discovery_poll(&sh->discovery, fds + count) ? 1 : 0;
     if (poll(fds, count, wait_ms(sh)) > 0) {
         tcp_service(&sh->tcp, fds + tcp_from, tcp_count);
         if (sh->terminal.open && fds[0].revents != 0) {
@@ -289,9 +295,13 @@ bool shell_init(shell *sh, const options *o)
     wifi_init(&sh->wifi);
     tcp_init(&sh->tcp, &sh->device);
     terminal_stdin(&sh->terminal);
+    if (!discovery_init(&sh->discovery, &sh->device, o->mdns)) {
+        fprintf(stderr, "virtual-device: --mdns takes an IPv4 address of this machine, not %s\n", o->mdns);
+        return false;
+    }
     sh->file = store_open(o->store);
     sh->pictures = pictures_open(o->pictures, o->payload);
-    sh->ws = websocket_new(&sh->device);
+    sh->ws = websocket_new(&sh->device, o->ca);
     if (sh->file == NULL || sh->pictures == NULL || sh->ws == NULL) {
         return false;
     }
@@ -319,6 +329,7 @@ int shell_run(shell *sh)
         wifi_tick(sh, now);
         update_tick(sh, now);
         vitals_tick(sh, now);
+        discovery_tick(&sh->discovery, now);
         work(sh);
         prompt_tick(sh);
         wait_and_serve(sh);
@@ -328,6 +339,7 @@ int shell_run(shell *sh)
 
 void shell_free(shell *sh)
 {
+    discovery_stop(&sh->discovery);
     tcp_cut(&sh->tcp);
     tcp_stop(&sh->tcp);
     websocket_free(sh->ws);

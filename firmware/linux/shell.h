@@ -8,6 +8,7 @@
 
 #include "camherd/device.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -16,8 +17,8 @@
 /* Largest picture that a buffer has room for. */
 #define PICTURE_MAX ((size_t)4 * 1024 * 1024)
 #define NETWORKS_MAX 16
-/* Descriptors of one poll: two consoles, the TCPCam port and its clients, the WebSocket. */
-#define POLL_MAX (4 + CH_TCPCAM_CLIENTS)
+/* Descriptors of one poll: two consoles, the TCPCam port and its clients, the WebSocket, multicast DNS. */
+#define POLL_MAX (5 + CH_TCPCAM_CLIENTS)
 
 /* Milliseconds of the monotonic clock. */
 ch_ms now_ms(void);
@@ -77,7 +78,11 @@ typedef struct wifi {
 /* --- websocket.c: libwebsockets --- */
 
 typedef struct websocket websocket;
-websocket *websocket_new(ch_device *device);
+/*
+ * `ca`: PEM file with whom to trust that a wss:// server is who it says; NULL: whom the system trusts. NULL: out of
+ * memory, or the file cannot be read.
+ */
+websocket *websocket_new(ch_device *device, const char *ca);
 void websocket_free(websocket *ws);
 void websocket_open(websocket *ws, const ch_action *action);
 void websocket_end(websocket *ws);
@@ -115,6 +120,26 @@ void tcp_cut(tcp *t);
 unsigned tcp_poll(const tcp *t, struct pollfd *fds);
 void tcp_service(tcp *t, const struct pollfd *fds, unsigned count);
 
+/* --- discover.c: looks for a server by multicast DNS --- */
+
+typedef struct discovery {
+    ch_device *device;
+    struct in_addr interface;
+    bool on; /* else it is only played, see sim.c */
+    int fd;  /* -1: it is not under way */
+    uint32_t attempt;
+    ch_ms ask_at, until;
+} discovery;
+
+/* `interface`: the IPv4 address of this machine on whose network to look; NULL: on none. False: it is no address. */
+bool discovery_init(discovery *d, ch_device *device, const char *interface);
+/* Answers with CH_EV_FOUND or CH_EV_NOT_FOUND within seconds. */
+void discovery_start(discovery *d, uint32_t attempt);
+void discovery_stop(discovery *d);
+bool discovery_poll(const discovery *d, struct pollfd *fd);
+ch_ms discovery_deadline(const discovery *d);
+void discovery_tick(discovery *d, ch_ms now);
+
 /* --- terminal.c: lines from stdin or a pseudo-terminal --- */
 
 typedef struct terminal {
@@ -139,7 +164,7 @@ void terminal_read(terminal *t, void (*line)(void *context, const char *line), v
 /* --- shell.c --- */
 
 typedef struct options {
-    const char *store, *pictures, *id;
+    const char *store, *pictures, *id, *mdns, *ca;
     payload payload;
     bool pty;
     unsigned lines;
@@ -155,6 +180,7 @@ typedef struct shell {
     wifi wifi;
     websocket *ws;
     tcp tcp;
+    discovery discovery;
     terminal terminal;
     uint32_t seed;
     /* simulated: */

@@ -6,9 +6,11 @@
 #include "shell.h"
 
 #include <libwebsockets.h>
+#include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* As the device's client: longer messages go out in fragments. */
 #define FRAGMENT ((size_t)16 * 1024)
@@ -26,6 +28,7 @@ struct websocket {
     bool up, ping;
     bool over; /* the attempt has ended, and the core has been told */
     char token[CH_TOKEN_MAX + 1];
+    const char *distrust; /* what is wrong with the server's certificate; NULL: nothing that is known */
     /* message on its way out */
     const uint8_t *data;
     size_t len, done;
@@ -133,13 +136,17 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 {
     websocket *ws = lws_context_user(lws_get_context(wsi));
     int size = SEND_BUFFER;
-    (void)user;
     if (ws == NULL || wsi != ws->wsi) {
         return 0;
     }
     switch (reason) {
     case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
         return add_token(ws, wsi, in, *(unsigned char **)in + len);
+    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
+        if (len == 0) { /* the library refuses it, and keeps the reason to itself */
+            ws->distrust = X509_verify_cert_error_string(X509_STORE_CTX_get_error(user));
+        }
+        break;
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
         ws->up = true;
         setsockopt(lws_get_socket_fd(wsi), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
@@ -148,7 +155,9 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR: {
         char text[CH_REASON_MAX + 1] = "cannot connect";
         unsigned status = lws_http_client_http_response(wsi);
-        if (status != 0) {
+        if (ws->distrust != NULL) {
+            snprintf(text, sizeof text, "bad-certificate: %s", ws->distrust);
+        } else if (status != 0) {
             snprintf(text, sizeof text, "HTTP status %u", status);
         } else if (in != NULL && len > 0) {
             snprintf(text, sizeof text, "%.*s", (int)len, (const char *)in);
@@ -191,8 +200,12 @@ static const struct lws_protocols protocols[] = {
     {.name = NULL},
 };
 
-websocket *websocket_new(ch_device *device)
+websocket *websocket_new(ch_device *device, const char *ca)
 {
+    if (ca != NULL && access(ca, R_OK) != 0) {
+        fprintf(stderr, "virtual-device: --ca %s cannot be read\n", ca);
+        return NULL;
+    }
     websocket *ws = calloc(1, sizeof *ws);
     if (ws == NULL) {
         return NULL;
@@ -202,6 +215,7 @@ websocket *websocket_new(ch_device *device)
         .protocols = protocols,
         .user = ws,
         .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .client_ssl_ca_filepath = ca,
         .gid = -1,
         .uid = -1,
     };
@@ -246,6 +260,7 @@ void websocket_open(websocket *ws, const ch_action *action)
     ws->attempt = action->attempt;
     ws->over = false;
     ws->resume = 0;
+    ws->distrust = NULL;
     ch_copy(ws->token, sizeof ws->token, action->token);
     if (!ch_copy(url, sizeof url, action->url) || lws_parse_uri(url, &scheme, &host, &port, &rest) != 0) {
         down(ws, "the URL is not understood", false);

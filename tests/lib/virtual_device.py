@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import memory
 from server import Server
@@ -20,14 +20,17 @@ PATIENCE = 60.0
 
 
 class VirtualDevice:
-    """A device that has joined its network and sends to a server as ``name``; more ``lines`` for its console first."""
+    """A device that has joined its network and sends to a server as ``name``; more ``lines`` for its console first.
 
-    def __init__(self, server: Server | None, name: str, *lines: str) -> None:
+    ``flags`` are the program's.
+    """
+
+    def __init__(self, server: Server | None, name: str, *lines: str, flags: Sequence[str | Path] = ()) -> None:
         assert PROGRAM.is_file(), f"{PROGRAM} is missing: `make -C firmware virtual-device` builds it"
         target = [f"stream set name {name}", f"stream set host 127.0.0.1 {server.port}"] if server else []
         runs = [word for line in ("wifi set Home password1", *lines, *target) for word in ("--run", line)]
         self._process = subprocess.Popen(
-            [PROGRAM, *runs], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [PROGRAM, *flags, *runs], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -52,7 +55,8 @@ class VirtualDevice:
         """The newest answer that begins with this key, after asking once more."""
         self.type(command)
         answers = [line for line in self._lines if line.startswith(f"{first}=")]
-        return dict(pair.split("=", 1) for pair in answers[-1].split() if "=" in pair) if answers else {}
+        pairs = re.findall(r'(\w+)=("[^"]*"|\S*)', answers[-1]) if answers else []
+        return {key: value.strip('"') for key, value in pairs}
 
     def close(self) -> None:
         self._process.kill()

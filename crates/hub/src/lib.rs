@@ -17,6 +17,7 @@ mod stats;
 mod stream;
 mod subscription;
 mod sync;
+mod want;
 mod writer;
 
 pub use clock::Clock;
@@ -27,4 +28,5 @@ pub use ring::RingLimits;
 pub use stats::{Drops, StreamStats, ViewerGuard};
 pub use stream::{Derive, DeriveError, RenditionInfo, Stream, StreamState};
 pub use subscription::{Delivery, Event, Start, Subscription};
+pub use want::Want;
 pub use writer::{Closed, Writer};

@@ -5,6 +5,7 @@ use crate::ring::{Cursor, Ring, RingLimits, Taken};
 use crate::stream::StreamState;
 use crate::subscription::{Delivery, Event};
 use crate::sync::{Mutex, lock};
+use crate::want::Want;
 use camherd_media::unit::Unit;
 use std::fmt;
 use std::task::{Context, Poll, Waker};
@@ -66,7 +67,7 @@ struct Inner {
     ended: Option<std::sync::Arc<str>>,
     keyframe_wanted: bool,
     writer_waker: Option<Waker>,
-    /// Whoever waits for the first reader to come or the last to leave.
+    /// Whoever waits for readers to come and leave, or to want something else.
     demand_waker: Option<Waker>,
     /// The stream is gone for good, for this reason.
     closed: Option<std::sync::Arc<str>>,
@@ -74,11 +75,17 @@ struct Inner {
     state_version: u64,
 }
 
-/// The wakers of the readers, a slot each.
+/// The readers, a slot each.
 #[derive(Default)]
 struct Readers {
-    slots: Vec<Option<Waker>>,
+    slots: Vec<Slot>,
     free: Vec<usize>,
+}
+
+struct Slot {
+    waker: Option<Waker>,
+    /// `None`: the slot is free.
+    want: Option<Want>,
 }
 
 impl Readers {
@@ -86,15 +93,22 @@ impl Readers {
         self.slots.len() - self.free.len()
     }
 
-    fn add(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        })
+    fn add(&mut self, want: Want) -> usize {
+        let taken = Slot { waker: None, want: Some(want) };
+        match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot] = taken;
+                slot
+            }
+            None => {
+                self.slots.push(taken);
+                self.slots.len() - 1
+            }
+        }
     }
 
     fn remove(&mut self, slot: usize) {
-        self.slots[slot] = None;
+        self.slots[slot] = Slot { waker: None, want: None };
         self.free.push(slot);
         if self.count() == 0 {
             *self = Readers::default();
@@ -102,7 +116,12 @@ impl Readers {
     }
 
     fn take_waiting(&mut self) -> Vec<Waker> {
-        self.slots.iter_mut().filter_map(Option::take).collect()
+        self.slots.iter_mut().filter_map(|slot| slot.waker.take()).collect()
+    }
+
+    /// What serves all of them; `None` without any.
+    fn want(&self) -> Option<Want> {
+        self.slots.iter().filter_map(|slot| slot.want).reduce(Want::with)
     }
 }
 
@@ -135,7 +154,7 @@ impl Rendition {
 
     /// Adds a reader. The second value is the run that the caller must now start writing, if the
     /// rendition is `derived` and nobody writes it.
-    pub(crate) fn join(&self, cursor: Cursor, derived: bool) -> (ReaderState, Option<Run>) {
+    pub(crate) fn join(&self, cursor: Cursor, want: Want, derived: bool) -> (ReaderState, Option<Run>) {
         let mut guard = lock(&self.inner);
         let inner = &mut *guard;
         let start = (derived && !inner.written && inner.closed.is_none()).then(|| {
@@ -147,8 +166,8 @@ impl Rendition {
             Cursor::KeyframeFrom(_) => Cursor::KeyframeFrom(inner.ring.end()),
             other => other,
         };
-        let reader = ReaderState { slot: inner.readers.add(), cursor, run: inner.run, state_version: 0 };
-        let waker = if inner.readers.count() == 1 { inner.demand_waker.take() } else { None };
+        let reader = ReaderState { slot: inner.readers.add(want), cursor, run: inner.run, state_version: 0 };
+        let waker = inner.demand_waker.take();
         drop(guard);
         wake(waker);
         (reader, start)
@@ -164,7 +183,7 @@ impl Rendition {
             let mut inner = lock(&self.inner);
             inner.readers.remove(reader.slot);
             let last = inner.readers.count() == 0;
-            if last { (inner.writer_waker.take(), inner.demand_waker.take()) } else { (None, None) }
+            (if last { inner.writer_waker.take() } else { None }, inner.demand_waker.take())
         };
         wake(wakers.0);
         wake(wakers.1);
@@ -174,6 +193,32 @@ impl Rendition {
     pub(crate) fn poll_demand(&self, was: bool, cx: &mut Context<'_>) -> Poll<bool> {
         let mut inner = lock(&self.inner);
         let is = inner.readers.count() > 0;
+        if is != was {
+            return Poll::Ready(is);
+        }
+        inner.demand_waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// A reader wants something else from now on.
+    pub(crate) fn set_want(&self, reader: &ReaderState, want: Want) {
+        let waker = {
+            let mut inner = lock(&self.inner);
+            inner.readers.slots[reader.slot].want = Some(want);
+            inner.demand_waker.take()
+        };
+        wake(waker);
+    }
+
+    /// What serves all readers; `None` without any.
+    pub(crate) fn want(&self) -> Option<Want> {
+        lock(&self.inner).readers.want()
+    }
+
+    /// Ready when what the readers want together is not `was`.
+    pub(crate) fn poll_want(&self, was: Option<Want>, cx: &mut Context<'_>) -> Poll<Option<Want>> {
+        let mut inner = lock(&self.inner);
+        let is = inner.readers.want();
         if is != was {
             return Poll::Ready(is);
         }
@@ -269,7 +314,7 @@ impl Rendition {
         if let Some(reason) = inner.ended_for(reader) {
             return Poll::Ready(Event::Ended(reason));
         }
-        let slot = &mut inner.readers.slots[reader.slot];
+        let slot = &mut inner.readers.slots[reader.slot].waker;
         if !slot.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *slot = Some(cx.waker().clone());
         }

@@ -7,6 +7,7 @@ use crate::ring::RingLimits;
 use crate::stats::{Stats, StreamStats, ViewerGuard};
 use crate::subscription::{Start, Subscription};
 use crate::sync::{Arc, Mutex, lock};
+use crate::want::Want;
 use crate::writer::Writer;
 use camherd_media::ids::StreamName;
 use camherd_media::time::Monotonic;
@@ -257,10 +258,24 @@ impl Stream {
     /// # Errors
     /// [`DeriveError`] when it cannot be made.
     pub fn subscribe(&self, key: &RenditionKey, start: Start) -> Result<Subscription, DeriveError> {
+        self.subscribe_for(key, start, Want::EVERYTHING)
+    }
+
+    /// Subscribes to a rendition for no more than `want`, as [`Stream::subscribe`]: the units are those that all get,
+    /// but where nobody wants more the camera may give less.
+    ///
+    /// # Errors
+    /// [`DeriveError`] when it cannot be made.
+    pub fn subscribe_for(
+        &self,
+        key: &RenditionKey,
+        start: Start,
+        want: Want,
+    ) -> Result<Subscription, DeriveError> {
         let derived = *key != RenditionKey::SOURCE;
         let rendition = if derived { self.derived(key) } else { self.0.source.clone() };
         let cursor = Subscription::cursor(start, rendition.keyframe_age());
-        let (reader, start_run) = rendition.join(cursor, derived);
+        let (reader, start_run) = rendition.join(cursor, want, derived);
         let subscription = Subscription::new(rendition.clone(), reader);
         if let Some(run) = start_run {
             self.0.derive.derive(self, key, Writer::new(rendition, run))?;
@@ -309,6 +324,12 @@ impl Stream {
     /// (`was` is false); else until nobody does any more. For one who waits at a time.
     pub async fn demand_changed(&self, was: bool) -> bool {
         std::future::poll_fn(|cx| self.0.source.poll_demand(was, cx)).await
+    }
+
+    /// Waits until what serves all readers of the source is not `was`; `None` is nobody. What is made of the source
+    /// reads it for its own readers. For one who waits at a time, and not beside [`Stream::demand_changed`].
+    pub async fn want_changed(&self, was: Option<Want>) -> Option<Want> {
+        std::future::poll_fn(|cx| self.0.source.poll_want(was, cx)).await
     }
 
     /// The newest unit of the source, from memory, and its number.

@@ -4,6 +4,7 @@ use crate::rendition::{ReaderState, Rendition};
 use crate::ring::Cursor;
 use crate::stream::StreamState;
 use crate::sync::Arc;
+use crate::want::Want;
 use camherd_media::unit::Unit;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -91,6 +92,11 @@ impl Subscription {
         if let Cursor::At(next) = self.reader.cursor {
             self.reader.cursor = Cursor::SkipFrom(next);
         }
+    }
+
+    /// Says what is made use of from now on.
+    pub fn set_want(&self, want: Want) {
+        self.rendition.set_want(&self.reader, want);
     }
 
     /// Asks the writer for a keyframe.

@@ -2,6 +2,7 @@
 
 use crate::rendition::{Rendition, Run, Wish};
 use crate::sync::Arc;
+use crate::want::Want;
 use camherd_media::unit::Unit;
 use std::future::poll_fn;
 
@@ -42,6 +43,17 @@ impl Writer {
             Wish::Keyframe => Ok(()),
             Wish::Nothing | Wish::Over => Err(Closed),
         }
+    }
+
+    /// What serves all readers; `None` without any.
+    #[must_use]
+    pub fn want(&self) -> Option<Want> {
+        self.rendition.want()
+    }
+
+    /// Waits until what serves all readers is not `was`. For one who waits at a time.
+    pub async fn want_changed(&self, was: Option<Want>) -> Option<Want> {
+        poll_fn(|cx| self.rendition.poll_want(was, cx)).await
     }
 
     /// How many subscriptions there are now.

@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use bytes::Bytes;
-use camherd_hub::{Derive, DeriveError, Event, Hub, Owner, RenditionKey, RingLimits, Start, Stream, Writer};
+use camherd_hub::{
+    Derive, DeriveError, Event, Hub, Owner, RenditionKey, RingLimits, Start, Stream, Want, Writer,
+};
 use camherd_media::time::MediaTime;
 use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
 use loom::future::block_on;
@@ -91,6 +93,27 @@ fn a_reader_that_joins_while_the_writer_retires_is_served() {
                 break;
             }
         }
+    });
+}
+
+/// Who waits for what readers want is woken by each change, however it comes between the look and the wait.
+#[test]
+fn no_change_of_what_is_wanted_is_lost() {
+    loom::model(|| {
+        let (stream, _) = stream();
+        let small = Want { size: Some((320, 240)), fps: None };
+        let reader = stream.subscribe_for(&RenditionKey::SOURCE, Start::Newest, small).unwrap();
+        let changing = thread::spawn(move || {
+            reader.set_want(Want::EVERYTHING);
+            reader
+        });
+        let mut seen = Some(small);
+        while seen != Some(Want::EVERYTHING) {
+            seen = block_on(stream.want_changed(seen));
+        }
+        let leaving = thread::spawn(move || drop(changing.join().unwrap()));
+        assert_eq!(block_on(stream.want_changed(seen)), None);
+        leaving.join().unwrap();
     });
 }
 

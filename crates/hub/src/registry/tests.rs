@@ -4,7 +4,8 @@
 
 use super::*;
 use crate::{
-    Delivery, DeriveError, Event, Owner, RenditionKey, Start, StreamState, Subscription, Superseded, Writer,
+    Delivery, DeriveError, Event, Owner, RenditionKey, Start, StreamState, Subscription, Superseded, Want,
+    Writer,
 };
 use bytes::Bytes;
 use camherd_media::time::MediaTime;
@@ -319,6 +320,29 @@ fn demand_is_told_when_the_first_reader_comes_and_the_last_leaves() {
     assert_eq!(now(stream.demand_changed(true)), None);
     drop(two);
     assert_eq!(now(stream.demand_changed(true)), Some(false));
+}
+
+#[test]
+fn what_readers_want_together_is_told_at_each_change() {
+    let (hub, writers) = hub(1);
+    let stream = hub.get_or_create(&name("door")).unwrap();
+    let small = Want { size: Some((320, 240)), fps: Some(5.0) };
+    assert_eq!(now(stream.want_changed(None)), None);
+    let one = stream.subscribe_for(&RenditionKey::SOURCE, Start::Newest, small).unwrap();
+    assert_eq!(now(stream.want_changed(None)), Some(Some(small)));
+    assert_eq!(now(stream.want_changed(Some(small))), None);
+    let two = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).unwrap();
+    assert_eq!(now(stream.want_changed(Some(small))), Some(Some(Want::EVERYTHING)));
+    two.set_want(Want { fps: Some(2.0), ..small });
+    assert_eq!(now(stream.want_changed(Some(Want::EVERYTHING))), Some(Some(small)));
+    drop(one);
+    assert_eq!(now(stream.want_changed(Some(small))), Some(Some(Want { fps: Some(2.0), ..small })));
+    drop(two);
+    assert_eq!(now(stream.want_changed(Some(small))), Some(None), "a place that is free wants nothing");
+
+    // The maker of a rendition knows what its first reader wants before it begins.
+    let _third = stream.subscribe_for(&COPY, Start::Newest, small).unwrap();
+    assert_eq!(writers.recv().unwrap().want(), Some(small));
 }
 
 #[test]

@@ -129,6 +129,10 @@ pub struct DeviceInfo {
     telemetry_age_ms: Option<u64>,
     /// How many it was told to give pictures for; null before it was told.
     viewers: Option<u32>,
+    /// The size that it was told to be enough for them; null: what is set is wanted.
+    wanted_size: Option<String>,
+    /// The pictures a second that it was told to be enough for them; null: what is set is wanted.
+    wanted_fps: Option<u32>,
     /// Whether it was told that nobody watches: it gives one picture a second at most.
     resting: bool,
     /// How its update goes.
@@ -333,6 +337,8 @@ impl From<Seen> for DeviceInfo {
             telemetry: seen.telemetry.map(|(report, _)| report),
             telemetry_age_ms,
             viewers,
+            wanted_size: seen.demand.and_then(|demand| demand.size).map(|size| size.to_string()),
+            wanted_fps: seen.demand.and_then(|demand| demand.fps),
             resting: viewers == Some(0),
             update: seen.update.map(|(progress, at)| DeviceProgress::of(progress, at)),
             pending: pending

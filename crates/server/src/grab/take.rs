@@ -94,7 +94,10 @@ pub async fn run(options: Options, shutdown: Shutdown) -> Result<(End, Summary),
         Err(error) => return Ok((End::CannotWrite(error), Summary::default())),
     };
     let mut local = Local::new(shutdown.clone())?;
-    let wanted = if options.format.is_jpeg() { Wanted::Jpeg } else { Wanted::Video };
+    let wanted = match options.format.is_jpeg() {
+        true => Wanted::Jpeg { fps: options.every.and_then(enough_for) },
+        false => Wanted::Video,
+    };
     let (source, how) = (&options.source, &options.source_options);
     let Some(ending) = source::start(&mut local, source, how, wanted, options.timeout)? else {
         let reason = format!("{source} is no camera");
@@ -313,6 +316,17 @@ impl Take {
     }
 }
 
+/// The pictures a second from which one is taken in each `every`, so that it is no older than a quarter of that or half
+/// a second: a camera that nobody else watches need not send more. `None`: as many as there are.
+fn enough_for(every: Duration) -> Option<u32> {
+    const SLOWEST: u32 = 2;
+    // More than any camera sends.
+    const FASTEST: f64 = 60.0;
+    let fps = (4.0 / every.as_secs_f64()).ceil();
+    // In the range of u32 by the line below.
+    (fps <= FASTEST).then(|| (fps as u32).max(SLOWEST))
+}
+
 /// The next time after `now` on the schedule that `due` is on.
 fn next_due(due: Instant, every: Duration, now: Instant) -> Instant {
     let late = now.saturating_duration_since(due).as_nanos();
@@ -332,6 +346,13 @@ mod tests {
         assert_eq!(next_due(start, every, start + second), start + every);
         assert_eq!(next_due(start, every, start + every), start + every * 2);
         assert_eq!(next_due(start, every, start + second * 35), start + every * 4);
+    }
+
+    #[test]
+    fn rarely_a_picture_needs_few_to_choose_from() {
+        let fps = |millis| enough_for(Duration::from_millis(millis));
+        assert_eq!([fps(3_600_000), fps(2000), fps(1000), fps(300)], [Some(2), Some(2), Some(4), Some(14)]);
+        assert_eq!([fps(50), fps(1), fps(0)], [None; 3]);
     }
 
     #[test]

@@ -81,7 +81,9 @@ impl Feed {
             Feed::Ts => Input::of(stream, &H264_TS, fresh(stream)),
             Feed::Fmp4 => Input::of(stream, &H264_FMP4, fresh(stream)),
             Feed::AnnexB => Input::open(stream, Want::Video),
-            Feed::Jpeg { .. } => Input::open(stream, Want::Jpeg),
+            Feed::Jpeg { fps, .. } => {
+                Input::open_for(stream, Want::Jpeg, camherd_hub::Want { size: None, fps: *fps })
+            }
             Feed::Frames { form, size, .. } => open_frames(stream, *form, *size),
         }
     }

@@ -129,7 +129,7 @@ fn open(
         Address::Device(path) => device::start(local.publish(name)?, path, options.size, options.fps),
         source => {
             let how = &options.source_options;
-            let ending = source::start(local, source, how, Wanted::Jpeg, PATIENCE)?;
+            let ending = source::start(local, source, how, Wanted::Jpeg { fps: None }, PATIENCE)?;
             ending.ok_or_else(|| io::ErrorKind::Unsupported.into())
         }
     })

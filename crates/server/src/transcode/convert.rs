@@ -1,7 +1,7 @@
 //! From raw pictures to what programs read: another size, another pixel format, or JPEG. A thread for each
 //! such rendition, shared by all its readers.
 
-use super::demand::{Demand, Wish};
+use super::demand::{Demand, Passed, Wish};
 use super::pool::Pool;
 use super::room::Place;
 use super::{pictures_of, waiting, worker};
@@ -74,11 +74,13 @@ pub(super) fn start(
     writer: Writer,
     place: Place,
 ) -> Result<(), String> {
-    let input = stream.subscribe(&pictures_of(stream), Start::Newest).map_err(|error| error.reason)?;
+    let passed = Passed::of(&writer, size);
+    let input = stream.subscribe_for(&pictures_of(stream), Start::Newest, passed.want());
+    let input = input.map_err(|error| error.reason)?;
     let (name, stream) = (format!("{key:?} {}", stream.name()), stream.clone());
     worker::start(name, place, writer, move || {
         let mut job = Job::new(form, size, stream)?;
-        Ok(async move |writer: &Writer| job.run(input, writer).await)
+        Ok(async move |writer: &Writer| job.run(input, passed, writer).await)
     })
 }
 
@@ -142,7 +144,12 @@ impl Job {
     }
 
     /// Converts until nobody reads.
-    async fn run(&mut self, mut input: Subscription, writer: &Writer) -> Result<(), String> {
+    async fn run(
+        &mut self,
+        mut input: Subscription,
+        mut passed: Passed,
+        writer: &Writer,
+    ) -> Result<(), String> {
         let mut demand = Demand::default();
         loop {
             let event = tokio::select! {
@@ -151,6 +158,10 @@ impl Job {
                     Wish::Keyframe => continue,
                     Wish::End => return Ok(()),
                 },
+                want = passed.changed(writer) => {
+                    input.set_want(want);
+                    continue;
+                }
             };
             match event {
                 Event::Unit(delivery) => {

@@ -1,6 +1,6 @@
 //! To raw pictures: one thread per stream that decodes while somebody wants pictures, for all of them.
 
-use super::demand::{Demand, Wish};
+use super::demand::{Demand, Passed, Wish};
 use super::pool::Pool;
 use super::room::Place;
 use super::{PICTURE, worker};
@@ -23,12 +23,14 @@ const MAX_HELD: usize = 16;
 
 /// Starts the thread.
 pub(super) fn start(stream: &Stream, writer: Writer, place: Place) -> Result<(), String> {
-    let input = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|error| error.reason)?;
+    let passed = Passed::of(&writer, None);
+    let input = stream.subscribe_for(&RenditionKey::SOURCE, Start::Newest, passed.want());
+    let input = input.map_err(|error| error.reason)?;
     let name = format!("{PICTURE:?} {}", stream.name());
     let stream = stream.clone();
     worker::start(name, place, writer, move || {
         let mut job = Job::new(stream);
-        Ok(async move |writer: &Writer| job.run(input, writer).await)
+        Ok(async move |writer: &Writer| job.run(input, passed, writer).await)
     })
 }
 
@@ -83,7 +85,12 @@ impl Job {
     }
 
     /// Decodes until nobody reads.
-    async fn run(&mut self, mut input: Subscription, writer: &Writer) -> Result<(), String> {
+    async fn run(
+        &mut self,
+        mut input: Subscription,
+        mut passed: Passed,
+        writer: &Writer,
+    ) -> Result<(), String> {
         let mut demand = Demand::of_makers();
         loop {
             let event = tokio::select! {
@@ -93,6 +100,10 @@ impl Job {
                     Wish::Keyframe => continue,
                     Wish::End => return Ok(()),
                 },
+                want = passed.changed(writer) => {
+                    input.set_want(want);
+                    continue;
+                }
             };
             match event {
                 Event::Unit(delivery) => {

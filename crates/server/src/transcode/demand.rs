@@ -1,7 +1,7 @@
-//! When the maker of a rendition must make a keyframe, and when it may stop.
+//! When the maker of a rendition must make a keyframe, when it may stop, and what its readers make use of.
 
 use super::LINGER;
-use camherd_hub::Writer;
+use camherd_hub::{Want, Writer};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -69,6 +69,41 @@ impl Demand {
     }
 }
 
+/// What the readers of a rendition want, for what it is made of: so a camera hears that nobody wants more than a small
+/// picture, however many makers are in between.
+#[derive(Debug)]
+pub(super) struct Passed {
+    /// The size that is made whatever comes, pixels; `None`: the one that comes.
+    size: Option<(u32, u32)>,
+    readers: Option<Want>,
+}
+
+impl Passed {
+    /// For a rendition that has its first reader.
+    pub(super) fn of(writer: &Writer, size: Option<(u32, u32)>) -> Passed {
+        Passed { size, readers: writer.want() }
+    }
+
+    /// What is wanted of what it is made of.
+    pub(super) fn want(&self) -> Want {
+        let readers = self.readers.unwrap_or_default();
+        Want { size: self.size.or(readers.size), ..readers }
+    }
+
+    /// Waits until it is something else. Once nobody reads it stays as it was: who comes back within [`LINGER`] finds
+    /// the same pictures. Cancel-safe.
+    pub(super) async fn changed(&mut self, writer: &Writer) -> Want {
+        let mut seen = self.readers;
+        loop {
+            seen = writer.want_changed(seen).await;
+            if seen.is_some() {
+                self.readers = seen;
+                return self.want();
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +147,21 @@ mod tests {
         drop(subscription);
         let ended = timeout(LINGER, async { Demand::of_makers().next(&writer).await }).await;
         assert_eq!(ended, Ok(Wish::End));
+    }
+
+    #[tokio::test]
+    async fn what_readers_want_is_passed_on_in_the_size_that_is_made() {
+        let (_stream, subscription, writer) = rendition();
+        let size = Some((320, 240));
+        let mut sized = Passed::of(&writer, size);
+        assert_eq!(sized.want(), Want { size, fps: None });
+        let want = Want { size: Some((16, 16)), fps: Some(5.0) };
+        subscription.set_want(want);
+        assert_eq!(timeout(LINGER, sized.changed(&writer)).await, Ok(Want { size, ..want }));
+        assert_eq!(Passed::of(&writer, None).want(), want);
+        drop(subscription);
+        assert!(timeout(LOOK, sized.changed(&writer)).await.is_err(), "nobody is no other wish");
+        assert_eq!(sized.want(), Want { size, ..want });
     }
 
     #[tokio::test]

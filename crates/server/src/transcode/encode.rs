@@ -41,6 +41,7 @@ const ASSUMED_FPS: f32 = 30.0;
 
 /// Starts the thread.
 pub(super) fn start(stream: &Stream, encoding: Encoding, writer: Writer, place: Place) -> Result<(), String> {
+    // Also where a size is set for the encoder: its viewers choose among qualities that follow from the camera's size.
     let input = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).map_err(|error| error.reason)?;
     let name = format!("{H264:?} {}", stream.name());
     let stream = stream.clone();

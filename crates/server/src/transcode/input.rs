@@ -4,7 +4,7 @@
 //! hand, but reads an [`Input`].
 
 use super::{H264, JPEG};
-use camherd_hub::{Delivery, DeriveError, Event, RenditionKey, Start, Stream, Subscription};
+use camherd_hub::{Delivery, DeriveError, Event, RenditionKey, Start, Stream, Subscription, Want as Limits};
 use camherd_media::unit::{Codec, Unit};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ impl Want {
 pub struct Input {
     stream: Stream,
     want: Want,
+    /// The most of it that is made use of.
+    limits: Limits,
     subscription: Subscription,
     bound: Bound,
 }
@@ -60,14 +62,22 @@ impl Input {
     /// # Errors
     /// [`DeriveError`] when it cannot be made.
     pub fn open(stream: &Stream, want: Want) -> Result<Input, DeriveError> {
+        Input::open_for(stream, want, Limits::EVERYTHING)
+    }
+
+    /// The same for one who makes use of no more than `limits`.
+    ///
+    /// # Errors
+    /// [`DeriveError`] when it cannot be made.
+    pub fn open_for(stream: &Stream, want: Want, limits: Limits) -> Result<Input, DeriveError> {
         let known = stream.newest().map(|(unit, _)| want.is_served_by(&unit.format.codec));
         let (key, bound) = match known {
             Some(true) => (RenditionKey::SOURCE, Bound::Source),
             Some(false) => (want.derived(), Bound::Derived),
             None => (RenditionKey::SOURCE, Bound::Undecided),
         };
-        let subscription = stream.subscribe(&key, Start::Newest)?;
-        Ok(Input { stream: stream.clone(), want, subscription, bound })
+        let subscription = stream.subscribe_for(&key, Start::Newest, limits)?;
+        Ok(Input { stream: stream.clone(), want, limits, subscription, bound })
     }
 
     /// Subscribes to one rendition, whatever it holds.
@@ -77,7 +87,8 @@ impl Input {
     pub fn of(stream: &Stream, key: &RenditionKey, start: Start) -> Result<Input, DeriveError> {
         let subscription = stream.subscribe(key, start)?;
         // What is wanted plays no part any more.
-        Ok(Input { stream: stream.clone(), want: Want::Jpeg, subscription, bound: Bound::Derived })
+        let (want, limits) = (Want::Jpeg, Limits::EVERYTHING);
+        Ok(Input { stream: stream.clone(), want, limits, subscription, bound: Bound::Derived })
     }
 
     /// Stops waiting for a fresh keyframe: takes the newest that is held.
@@ -133,13 +144,15 @@ impl Input {
                 self.bound = Bound::Source;
                 Some(event)
             }
-            (Bound::Undecided, false) => match self.stream.subscribe(&self.want.derived(), Start::Newest) {
-                Ok(subscription) => {
-                    (self.subscription, self.bound) = (subscription, Bound::Derived);
-                    None
+            (Bound::Undecided, false) => {
+                match self.stream.subscribe_for(&self.want.derived(), Start::Newest, self.limits) {
+                    Ok(subscription) => {
+                        (self.subscription, self.bound) = (subscription, Bound::Derived);
+                        None
+                    }
+                    Err(error) => Some(Event::Ended(Arc::from(error.reason))),
                 }
-                Err(error) => Some(Event::Ended(Arc::from(error.reason))),
-            },
+            }
         }
     }
 

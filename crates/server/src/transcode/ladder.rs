@@ -8,7 +8,7 @@
 use super::pace::Pace;
 use super::{Form, LINGER, frames};
 use crate::config::{Config, Encoding, Level, MAX_PICTURE_SIDE, MIN_PICTURE_SIDE};
-use camherd_hub::{Event, Owner, Publisher, RenditionKey, Start, Stream, StreamState};
+use camherd_hub::{Event, Owner, Publisher, RenditionKey, Start, Stream, StreamState, Want};
 use camherd_media::unit::Codec;
 use std::sync::Arc;
 use std::time::Duration;
@@ -244,6 +244,14 @@ const UNREAD: &str = "nobody watches";
 /// Passes the smaller pictures on; gives the reason of the end.
 async fn relay(stream: &Stream, publisher: &mut Publisher, level: Level) -> String {
     let mut pace = Pace::new(level.fps);
+    // The camera may give fewer pictures for it, and no smaller ones: which qualities there are follows from the size
+    // of its pictures. At a lower quality's own size that quality is none any more, its viewers get the camera's
+    // pictures, for them those have to be large again, and so on for ever. So this reads along for the size alone.
+    let want = Want { size: None, fps: level.fps };
+    let _whole = match stream.subscribe_for(&RenditionKey::SOURCE, Start::Newest, want) {
+        Ok(whole) => whole,
+        Err(error) => return error.reason,
+    };
     let variant = publisher.stream().clone();
     let mut unread = std::pin::pin!(unread(&variant));
     loop {
@@ -251,7 +259,7 @@ async fn relay(stream: &Stream, publisher: &mut Publisher, level: Level) -> Stri
             return "there is no picture to make it of".to_owned();
         };
         let key = frames(Form::I420, Some(scaled(from, height)));
-        let mut input = match stream.subscribe(&key, Start::Newest) {
+        let mut input = match stream.subscribe_for(&key, Start::Newest, want) {
             Ok(input) => input,
             Err(error) => return error.reason,
         };
@@ -378,6 +386,12 @@ mod tests {
                     break writer;
                 }
             };
+            let want = Want { size: None, fps: Config::default().quality.low.fps };
+            assert_eq!(
+                timeout(LINGER, stream.want_changed(None)).await,
+                Ok(Some(want)),
+                "no smaller pictures"
+            );
             // Ten a second from the camera, and the setting says fifteen at most.
             for number in 1..=3 {
                 writer.push(unit(round * 10 + number, (320, 240))).unwrap();

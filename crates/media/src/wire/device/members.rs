@@ -1,7 +1,7 @@
 //! A message as its members, each read as what it must be.
 
 use super::size::Size;
-use super::{BadMember, MEMBERS_MAX, MESSAGE_MAX, NESTING_MAX};
+use super::{BadMember, MESSAGE_MAX, json};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -18,10 +18,7 @@ impl Members {
         if text.len() > MESSAGE_MAX {
             return None;
         }
-        let Ok(Value::Object(mut members)) = serde_json::from_slice(text) else { return None };
-        if members.len() > MEMBERS_MAX || members.values().any(|value| depth(value) >= NESTING_MAX) {
-            return None;
-        }
+        let mut members = json::object(text)?;
         members.retain(|_, value| !value.is_null());
         Some(Members(members))
     }
@@ -69,14 +66,5 @@ impl Members {
             None => Ok(None),
             Some(value) => value.as_str().and_then(|text| text.parse().ok()).map(Some).ok_or(bad),
         }
-    }
-}
-
-/// How deep a value nests: 0 for what holds no other values.
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
-        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
-        _ => 0,
     }
 }

@@ -7,6 +7,7 @@
 
 mod from_device;
 pub mod fuzzing;
+mod json;
 mod members;
 mod size;
 #[cfg(test)]

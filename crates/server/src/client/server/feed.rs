@@ -28,7 +28,10 @@ const STEP: i64 = 33_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// JPEG.
-    Jpeg,
+    Jpeg {
+        /// At most so many a second; `None` is all of them.
+        fps: Option<u32>,
+    },
     /// H.264, or H.265 where the camera sends that.
     Video,
 }
@@ -136,7 +139,8 @@ impl<'a> Feed<'a> {
         wanted: Wanted,
     ) -> Result<std::convert::Infallible, Over> {
         let target = match wanted {
-            Wanted::Jpeg => url.target("/ws/jpeg", "&meta=1")?,
+            Wanted::Jpeg { fps: None } => url.target("/ws/jpeg", "&meta=1")?,
+            Wanted::Jpeg { fps: Some(fps) } => url.target("/ws/jpeg", &format!("&meta=1&fps={fps}"))?,
             Wanted::Video => url.target("/ws/fmp4", "")?,
         };
         (self.video, self.captured) = (None, None);
@@ -147,7 +151,7 @@ impl<'a> Feed<'a> {
             match link.next().await? {
                 Incoming::Text(text) => self.text(&text),
                 Incoming::Binary(data) => match wanted {
-                    Wanted::Jpeg => self.jpeg(&data)?,
+                    Wanted::Jpeg { .. } => self.jpeg(&data)?,
                     Wanted::Video => self.fragment(&data)?,
                 },
             }

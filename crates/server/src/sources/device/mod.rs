@@ -4,6 +4,7 @@
 //! that has said no `hello` is none: it never gets a text.
 
 mod demand;
+mod limit;
 mod session;
 
 pub use session::Session;

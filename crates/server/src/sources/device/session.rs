@@ -1,15 +1,15 @@
 //! One connection of a camera that may be a device.
 
 use super::demand::Demand;
-use super::{Connection, Devices};
+use super::{Connection, Devices, limit};
 use crate::sources::telemetry::Telemetry;
-use camherd_hub::Stream;
+use camherd_hub::{Stream, Want};
 use camherd_media::wire::device::{self, Command, FromDevice, Progress, ToDevice};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-/// How often the viewers of a watched stream are counted. That somebody watches at all is known at once.
+/// How often the viewers of a watched stream are counted. That somebody watches, and what is wanted, is known at once.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// A device's side of a camera's connection.
@@ -26,7 +26,8 @@ struct Open {
     /// What the API wants it told; `None` once the stream is forgotten.
     commands: Option<mpsc::Receiver<ToDevice>>,
     greeted: bool,
-    watched: bool,
+    /// What serves all who read; `None` is nobody.
+    wanted: Option<Want>,
     count_at: Instant,
     demand: Demand,
 }
@@ -85,15 +86,15 @@ impl<'a> Session<'a> {
                     Some(command) => return command.to_text(),
                     None => open.commands = None,
                 },
-                watched = self.stream.demand_changed(open.watched) => {
-                    open.watched = watched;
-                    open.count(&self.stream);
+                wanted = self.stream.want_changed(open.wanted) => {
+                    open.wanted = wanted;
+                    self.count();
                 }
-                () = sleep_until(wake_at), if open.watched || due.is_some() => {
+                () = sleep_until(wake_at), if open.wanted.is_some() || due.is_some() => {
                     if due.is_some_and(|due| due <= Instant::now()) {
                         return self.tell_demand();
                     }
-                    open.count(&self.stream);
+                    self.count();
                 }
             }
         }
@@ -102,7 +103,7 @@ impl<'a> Session<'a> {
     /// Whether the device was told that nobody watches, so that it may send little or nothing.
     #[must_use]
     pub fn is_resting(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.demand.told() == Some(0))
+        self.open.as_ref().is_some_and(|open| open.demand.is_idle())
     }
 
     /// Why there is no picture, where the device has said so.
@@ -116,10 +117,23 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Takes note of who watches and what they make use of.
+    fn count(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let now = Instant::now();
+        open.count_at = now + COUNT_EVERY;
+        let Some(want) = open.wanted else { return open.demand.see(device::Demand::default(), now) };
+        // A snapshot, a recorder or an encoder reads and is no viewer.
+        let viewers = u32::try_from(self.stream.stats().viewers.max(1)).unwrap_or(u32::MAX);
+        let limits = self.devices.with(self.stream.name(), self.connection, |device| {
+            (limit::fps(want, device.settings), limit::size(want, device.settings, &device.hello.sizes))
+        });
+        let (fps, size) = limits.unwrap_or_default();
+        open.demand.see(device::Demand { viewers, fps, size }, now);
+    }
+
     fn tell_demand(&mut self) -> String {
-        let viewers = self.open.as_mut().map_or(0, |open| open.demand.tell());
-        // Viewers say neither a rate nor a size that would do for all of them: what is set is wanted.
-        let demand = device::Demand { viewers, fps: None, size: None };
+        let demand = self.open.as_mut().map(|open| open.demand.tell()).unwrap_or_default();
         self.devices.with(self.stream.name(), self.connection, |device| device.demand = Some(demand));
         ToDevice { id: None, command: Command::Demand(demand) }.to_text()
     }
@@ -134,16 +148,8 @@ impl Drop for Session<'_> {
 impl Open {
     fn new(commands: mpsc::Receiver<ToDevice>) -> Open {
         let (now, mut demand) = (Instant::now(), Demand::default());
-        demand.see(0, now);
-        Open { commands: Some(commands), greeted: false, watched: false, count_at: now + COUNT_EVERY, demand }
-    }
-
-    fn count(&mut self, stream: &Stream) {
-        let now = Instant::now();
-        // A snapshot, a recorder or an encoder reads and is no viewer.
-        let viewers = if self.watched { stream.stats().viewers.max(1) } else { 0 };
-        self.demand.see(u32::try_from(viewers).unwrap_or(u32::MAX), now);
-        self.count_at = now + COUNT_EVERY;
+        demand.see(device::Demand::default(), now);
+        Open { commands: Some(commands), greeted: false, wanted: None, count_at: now + COUNT_EVERY, demand }
     }
 }
 

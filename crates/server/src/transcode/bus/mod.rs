@@ -7,7 +7,7 @@
 mod ring;
 
 use super::convert::{Form, Wanted};
-use super::demand::{Demand, Wish};
+use super::demand::{Demand, Passed, Wish};
 use super::room::Place;
 use super::{pictures_of, shared, worker};
 use crate::config;
@@ -99,13 +99,15 @@ impl Bus {
         place: Place,
     ) -> Result<(), String> {
         let directory = self.directory.clone().ok_or("shared memory is switched off (bus.enabled)")?;
-        let input = stream.subscribe(&pictures_of(stream), Start::Newest).map_err(|error| error.reason)?;
+        let passed = Passed::of(&writer, size);
+        let input = stream.subscribe_for(&pictures_of(stream), Start::Newest, passed.want());
+        let input = input.map_err(|error| error.reason)?;
         let name = format!("{:?} {}", shared(form, size), stream.name());
         let (budget, files, stream) = (self.budget.clone(), self.files.clone(), stream.clone());
         let wanted = Wanted::new(form, size, &stream);
         let mut job = Job { form, wanted, directory, budget, files, stream, open: None, next: None };
         worker::start(name, place, writer, move || {
-            Ok(async move |writer: &Writer| job.run(input, writer).await)
+            Ok(async move |writer: &Writer| job.run(input, passed, writer).await)
         })
     }
 }
@@ -142,7 +144,12 @@ impl Drop for Open {
 
 impl Job {
     /// Converts until nobody reads.
-    async fn run(&mut self, mut input: Subscription, writer: &Writer) -> Result<(), String> {
+    async fn run(
+        &mut self,
+        mut input: Subscription,
+        mut passed: Passed,
+        writer: &Writer,
+    ) -> Result<(), String> {
         let mut demand = Demand::default();
         loop {
             let event = tokio::select! {
@@ -151,6 +158,10 @@ impl Job {
                     Wish::Keyframe => continue,
                     Wish::End => return Ok(()),
                 },
+                want = passed.changed(writer) => {
+                    input.set_want(want);
+                    continue;
+                }
             };
             match event {
                 Event::Unit(delivery) => {
