@@ -137,6 +137,12 @@ impl Publisher {
         Ok(())
     }
 
+    /// Says whose pictures it sends from the unit received at `from` on: those of the variant of that name, which
+    /// stands in for the stream while its camera sends nothing better; `None` is the stream's own.
+    pub fn stand_in(&self, variant: Option<&'static str>, from: Monotonic) {
+        self.stream.control().as_holder(self.claim, || self.stream.set_stand_in(variant, from));
+    }
+
     /// Says that frames have stopped although the connection is there. The next unit ends it.
     pub fn stalled(&mut self, reason: &str) {
         self.live = false;
@@ -173,6 +179,7 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         self.stream.source().end(self.run, None);
         self.stream.control().release(self.claim, || {
+            self.stream.set_stand_in(None, self.stream.clock().now());
             if self.stream.state() != StreamState::Waiting {
                 self.stream.set_state(StreamState::Offline(self.reason.clone()));
             }

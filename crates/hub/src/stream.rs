@@ -101,6 +101,15 @@ struct Inner {
     /// Why the stream is gone for good, if it is.
     removed: Mutex<Option<std::sync::Arc<str>>>,
     variants: Mutex<BTreeMap<&'static str, Stream>>,
+    stand_in: Mutex<StandIn>,
+}
+
+/// The variant that stands in for its stream, from when on, and what did before that.
+#[derive(Clone, Copy, Default)]
+struct StandIn {
+    now: Option<&'static str>,
+    since: Monotonic,
+    before: Option<&'static str>,
 }
 
 /// Numbers streams and variants in the order of their creation.
@@ -153,6 +162,7 @@ impl Stream {
             stats: Stats::default(),
             removed: Mutex::new(None),
             variants: Mutex::new(BTreeMap::new()),
+            stand_in: Mutex::default(),
         }))
     }
 
@@ -188,6 +198,21 @@ impl Stream {
     #[must_use]
     pub fn variants(&self) -> Vec<(&'static str, Stream)> {
         lock(&self.0.variants).iter().map(|(name, variant)| (*name, variant.clone())).collect()
+    }
+
+    /// The variant whose pictures were the stream's own at `at`, where its camera sent nothing better
+    /// ([`Publisher::stand_in`]). The latest change is known, so `at` may be the arrival of any unit that a ring holds.
+    #[must_use]
+    pub fn stand_in(&self, at: Monotonic) -> Option<&'static str> {
+        let stand_in = *lock(&self.0.stand_in);
+        if at >= stand_in.since { stand_in.now } else { stand_in.before }
+    }
+
+    pub(crate) fn set_stand_in(&self, variant: Option<&'static str>, since: Monotonic) {
+        let mut stand_in = lock(&self.0.stand_in);
+        if stand_in.now != variant {
+            *stand_in = StandIn { now: variant, since, before: stand_in.now };
+        }
     }
 
     /// Which variant this is; `None` for a stream itself.

@@ -4,6 +4,7 @@
 pub mod bus;
 pub mod frame;
 pub mod http;
+pub mod label;
 pub mod messages;
 pub mod pick;
 pub mod quality;
