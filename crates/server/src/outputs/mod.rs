@@ -11,4 +11,5 @@ pub mod quality;
 pub mod snapshot;
 pub mod tcpcam;
 pub mod viewer;
+pub mod wake;
 pub mod websocket;
