@@ -89,10 +89,15 @@ mod tests {
         (stream, camera, unit, Ladder::new(Arc::new(Config::default()), Handle::current()))
     }
 
+    /// A time that has come, after `than`.
+    fn later(stream: &Stream, than: Monotonic) -> Monotonic {
+        std::iter::repeat_with(|| stream.clock().now()).find(|now| *now > than).unwrap()
+    }
+
     #[tokio::test]
     async fn a_stream_in_which_a_lower_quality_stands_in_has_its_name() {
         let (stream, camera, high, ladder) = camera((1280, 720));
-        let from = Monotonic(high.stamps.received.0 + 10);
+        let from = later(&stream, high.stamps.received);
         camera.stand_in(Some("low"), from);
         let low = unit(&camera, (160, 120), from);
         let mut labels = Labels::new(Choice::Automatic);
@@ -103,7 +108,7 @@ mod tests {
         assert_eq!(labels.next(&ladder, &stream, Quality::High, &low), None, "once");
         let chosen = label(&ladder, &stream, Choice::Fixed(Quality::Low), Quality::High, from);
         assert_eq!(chosen, Label { quality: Quality::Low, chosen: true, reason: String::new() });
-        let back = Monotonic(from.0 + 10);
+        let back = later(&stream, from);
         camera.stand_in(None, back);
         let told = labels.next(&ladder, &stream, Quality::High, &unit(&camera, (1280, 720), back)).unwrap();
         assert_eq!((told.quality, &told.reason[..]), (Quality::High, ""));
