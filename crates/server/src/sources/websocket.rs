@@ -76,6 +76,7 @@ async fn converse(
                     return broken(error);
                 }
                 watchdog.rest(device.is_resting());
+                publisher.rest(device.is_resting());
                 continue;
             }
             () = sleep_until(watchdog.due) => {
