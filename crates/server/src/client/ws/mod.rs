@@ -56,8 +56,8 @@ pub enum Lost {
         error: io::Error,
     },
     /// Nobody answers.
-    #[error("no connection within {} s", CONNECT_TIMEOUT.as_secs())]
-    ConnectTimeout,
+    #[error("no connection within {} s", .0.as_secs())]
+    ConnectTimeout(Duration),
     /// An HTTP status in place of the upgrade.
     #[error("the server answered {status}{}", after_colon(reason))]
     Refused {
@@ -118,7 +118,8 @@ pub(crate) struct Link {
 impl Link {
     /// Connects and shakes hands.
     pub(crate) async fn open(target: &Target, options: Options<'_>) -> Result<Link, Lost> {
-        timeout(CONNECT_TIMEOUT, Link::try_open(target, options)).await.unwrap_or(Err(Lost::ConnectTimeout))
+        let opened = timeout(CONNECT_TIMEOUT, Link::try_open(target, options)).await;
+        opened.unwrap_or(Err(Lost::ConnectTimeout(CONNECT_TIMEOUT)))
     }
 
     async fn try_open(target: &Target, options: Options<'_>) -> Result<Link, Lost> {
