@@ -7,6 +7,7 @@ mod target;
 pub(crate) use target::Target;
 pub use target::UrlError;
 
+use crate::net::dial::{self, ConnectError};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::HeaderValue;
@@ -14,7 +15,7 @@ use http::header::AUTHORIZATION;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -50,7 +51,7 @@ pub enum Lost {
     /// Nobody there.
     #[error("cannot connect to {address}: {error}")]
     Connect {
-        /// The last address that was tried.
+        /// The address that said so last.
         address: SocketAddr,
         /// What the system says.
         error: io::Error,
@@ -218,16 +219,11 @@ impl Link {
 /// # Errors
 /// [`Lost::Resolve`] or [`Lost::Connect`].
 pub(crate) async fn connect(host: &str, port: u16, send_buffer: Option<u32>) -> Result<TcpStream, Lost> {
-    let unresolved = |error| Lost::Resolve { host: host.to_owned(), error };
-    let addresses = lookup_host((host, port)).await.map_err(unresolved)?;
-    let mut last = unresolved(io::Error::from(io::ErrorKind::NotFound));
-    for address in addresses {
-        match connect_to(address, send_buffer).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Lost::Connect { address, error },
-        }
-    }
-    Err(last)
+    let open = |address| connect_to(address, send_buffer);
+    dial::connect(host, port, open).await.map_err(|error| match error {
+        ConnectError::Resolve(error) => Lost::Resolve { host: host.to_owned(), error },
+        ConnectError::Refused { address, error } => Lost::Connect { address, error },
+    })
 }
 
 async fn connect_to(address: SocketAddr, send_buffer: Option<u32>) -> io::Result<TcpStream> {
