@@ -18,7 +18,7 @@ from camera import RunningCamera
 from command import Command, pipe, run
 from conftest import ServerFactory
 from push_server import H264, HIGH, LOW, MJPEG, PushServer
-from server import Server
+from server import Server, clean_environment
 from tcp_push import LISTEN, push_address
 from wait import eventually
 
@@ -344,6 +344,29 @@ def test_h264_becomes_jpeg_for_a_websocket(server: Server, binary: Path, tmp_pat
         status, _, err = push.end()
     assert status == 0, err
     assert "camherd makes JPEGs of it" in err
+
+
+def test_h264_to_a_websocket_ends_on_a_terminal_too(server: Server, binary: Path, tmp_path: Path) -> None:
+    """The line of progress is written again and again while the last JPEG is waited for."""
+    (tmp_path / "clip.h264").write_bytes((VECTORS / "h264/baseline_4slices_64x64.h264").read_bytes())
+    arguments = [str(binary), "push", "clip.h264", "--to", f"{server.ws}/ws/camera/pushed"]
+    ours, theirs = os.openpty()
+    with open(ours, "rb", buffering=0) as terminal, subprocess.Popen(
+        arguments, cwd=tmp_path, env=clean_environment(), stdin=subprocess.DEVNULL, stderr=theirs
+    ) as push:
+        os.close(theirs)
+        try:
+            status = push.wait(30)
+        finally:
+            push.kill()
+        shown = b""
+        try:
+            while more := terminal.read(4096):
+                shown += more
+        except OSError:
+            pass  # How Linux says that the other side is closed.
+    assert status == 0, shown
+    assert b" sent  " in shown and b" frames sent (" in shown, shown
 
 
 def test_from_one_server_to_another(server: Server, binary: Path, tmp_path: Path, receiver: PushServer) -> None:
