@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import logging
 import math
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from . import forking
 from . import properties as prop
 from .errors import CamherdError, ServerRefused, capture_error
 from .frames import FORMATS, JPEG_NEEDS, ArrayPool, Frame, FrameTimes, Pixels, find_jpeg_decoder
@@ -97,7 +97,7 @@ class VideoCapture:
 
     def _renew_lock(self) -> None:
         """A lock that another thread held when the process forked is never given back there."""
-        self._pid = os.getpid()
+        self._generation = forking.generation
         self._reading = threading.RLock()
 
     # As cv2.VideoCapture.
@@ -440,7 +440,7 @@ class VideoCapture:
     # Helpers.
 
     def _lock(self) -> threading.RLock:
-        if self._pid != os.getpid():
+        if self._generation != forking.generation:
             self._renew_lock()
         return self._reading
 

@@ -68,8 +68,11 @@ class Frame(ABC):
     captured_ns: int
     #: Frames between the one before and this that the reader did not get.
     missed: int = 0
-    #: Known only in shared memory.
-    times: FrameTimes | None = None
+
+    @property
+    def times(self) -> FrameTimes | None:
+        """Known only in shared memory."""
+        return None
 
     @abstractmethod
     def age(self) -> float:

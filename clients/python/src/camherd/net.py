@@ -118,7 +118,9 @@ class Connection:
     @property
     def has_unread(self) -> bool:
         """Whether bytes wait here that ``select`` knows nothing of."""
-        return bool(self._unread) or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0)
+        if self._unread:
+            return True
+        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
 
     def unread(self, data: bytes) -> None:
         """Puts bytes back, to be received first."""
@@ -146,6 +148,8 @@ class Connection:
 
     def wait(self, deadline: float) -> bool:
         """Blocks until there is something to receive; False when the deadline passed."""
+        if self.has_unread:
+            return True
         timeout = time_left(deadline)
         if timeout <= 0:
             return False
