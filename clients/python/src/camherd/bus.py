@@ -68,7 +68,13 @@ class BusFeed(Feed):
     def next(self, latest: bool, deadline: float) -> Frame | None:
         # A reader that keeps up has to wait for the next line. To look for one before would be a failed system call,
         # and an exception, for each frame.
-        if deadline > NOW and self._caught_up() and not self._connection.wait(deadline):
+        ring = self._ring
+        if (
+            deadline > NOW
+            and ring is not None
+            and ring.newest() == self._last
+            and not self._connection.wait(deadline)
+        ):
             return None
         while True:
             self._drain()
@@ -84,10 +90,6 @@ class BusFeed(Feed):
                 # Overtaken: what is newest has moved on. Each turn leaves a number behind, so this ends.
             if not self._connection.wait(deadline):
                 return None
-
-    def _caught_up(self) -> bool:
-        """Whether the newest frame that is there was the last one looked at."""
-        return self._ring is not None and self._last is not None and self._ring.newest() == self._last
 
     def _choose(self, ring: Ring, latest: bool) -> int | None:
         """Number of the frame to give; None when there is none that has not been looked at."""

@@ -123,11 +123,16 @@ class Ring:
             raise RingUnusable(f"the shared memory at {path} belongs to another server than the one that named it")
         self._bytes = memoryview(memory)
         self._words = self._bytes[: len(self._bytes) // 8 * 8].cast("Q")
-        shape = array_shape(self.header.format, self.header.width, self.header.height)
         self.size = (self.header.width, self.header.height)
+        shape = array_shape(self.header.format, *self.size)
         self._slots = self.header.slots
         offsets = [HEADER_BYTES + slot * self.header.slot_bytes for slot in range(self._slots)]
         self._locks = [offset // 8 for offset in offsets]
+        #: The pixels of each slot, without and with their shape.
+        self._flat = [
+            self._bytes[offset + SLOT_HEADER_BYTES : offset + SLOT_HEADER_BYTES + self.header.frame_bytes]
+            for offset in offsets
+        ]
         self._views: tuple[Pixels, ...] = tuple(
             np.ndarray(shape, np.uint8, self._bytes, offset + SLOT_HEADER_BYTES) for offset in offsets
         )
@@ -161,6 +166,15 @@ class Ring:
         """The pixels of the slot where this frame is or was; read-only."""
         return self._views[number % self._slots]
 
+    def copy(self, number: int, target: Pixels) -> bool:
+        """Copies the pixels of a frame into an array of its shape; whether they are all of this frame."""
+        if target.flags.c_contiguous:
+            # Half of what NumPy needs to find out that it is to copy bytes.
+            memoryview(target).cast("B")[:] = self._flat[number % self._slots]
+        else:
+            np.copyto(target, self.view(number))
+        return self.holds(number)
+
 
 class BusFrame(Frame):
     """A frame in shared memory; the writer comes round to its slot again."""
@@ -189,8 +203,7 @@ class BusFrame(Frame):
         if not copy and not given:
             return view if self.intact() else None
         target = out if given and out is not None else pool.take(view.shape)
-        np.copyto(target, view)
-        return target if self.intact() else None
+        return target if self._ring.copy(self.sequence, target) else None
 
     def intact(self) -> bool:
         return self._ring.holds(self.sequence)

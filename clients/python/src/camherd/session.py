@@ -61,6 +61,8 @@ class Session:
         self._pool = pool
         self._feed: Feed | None = None
         self._ended = threading.Event()
+        # The same for each frame, where a call less is worth having.
+        self._over = False
         self._generation = forking.generation
         self._stream = target.stream
         self._bus_offered = wanted.transport == "shm" or (wanted.transport == "auto" and wanted.format != "jpeg")
@@ -158,7 +160,7 @@ class Session:
             return held
         # With a frame in hand there is nothing to wait for.
         deadline = NOW if held is not None else time.monotonic() + timeout
-        while not self._ended.is_set():
+        while not self._over:
             try:
                 if self._form_changed:
                     self._form_changed, held = False, None
@@ -168,7 +170,7 @@ class Session:
                     if not self._wait_for_attempt(deadline):
                         return held
                     feed = self._feed = self._connect(deadline)
-                    if self._ended.is_set():
+                    if self._over:
                         # Too late for whoever interrupted to see it.
                         break
                 frame = feed.next(latest, deadline)
@@ -240,7 +242,7 @@ class Session:
                 log.log(level, "%s: WebSocket instead of shared memory: %s", self.target.label, str(problem))
                 return
             self._bus_worked = False
-        if self._ended.is_set():
+        if self._over:
             return
         if not self._failure:
             log.warning("%s: %s; trying again", self.target.label, str(problem))
@@ -285,6 +287,7 @@ class Session:
 
     def interrupt(self) -> None:
         """Ends ``next`` wherever it waits, for good."""
+        self._over = True
         self._ended.set()
         feed = self._feed
         if feed is not None and self._generation == forking.generation:
@@ -292,6 +295,7 @@ class Session:
 
     def close(self) -> None:
         """Ends the connection; not while another thread is in ``next``."""
+        self._over = True
         self._ended.set()
         self._held = None
         self._disconnect(politely=self._generation == forking.generation)
