@@ -15,7 +15,7 @@ use camherd_hub::{Delivery, DeriveError, Event, RenditionKey, Start, Stream};
 use camherd_media::container::Multipart;
 use camherd_media::time::Monotonic;
 use camherd_media::unit::{Format, Packaging};
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -269,6 +269,13 @@ impl http_body::Body for Live {
             }
         }
         Poll::Ready(this.ready.pop_front().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    /// What is chosen already: the rest of a picture does not wait until the connection has room for another one.
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_lower(self.ready.iter().map(|bytes| bytes.len() as u64).sum());
+        hint
     }
 }
 

@@ -22,8 +22,15 @@ const TOO_LATE: Duration = Duration::from_millis(600);
 /// The same for pictures that stand alone: the next one is the newest, so that skipping costs nothing but what is late.
 const TOO_LATE_ALONE: Duration = Duration::from_millis(300);
 
+/// A picture that stands alone gives way to a newer one when it would come so late, by what is known: see [`gives_way`].
+const WORN: Duration = Duration::from_millis(400);
+
 /// Another quality that gives no picture in this time is not to be had: many cameras send a keyframe each ten seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// For so long a viewer whose link is too slow is sent nothing that stands alone while a lower quality is on its way: each
+/// picture more would be one that the first of the lower quality has to wait for. To make one takes a tenth of it.
+const MAKING_ROOM: Duration = Duration::from_millis(300);
 
 /// How often a viewer that asked for a quality which it does not have looks for it again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -275,15 +282,19 @@ impl Follower {
     /// The picture if it is worth sending, and what follows of its being late.
     fn admit(&mut self, mut delivery: Delivery) -> Option<Delivery> {
         let now = self.stream.clock().now();
+        let alone = delivery.unit.format.codec == Codec::Jpeg;
+        if alone && self.hurries {
+            delivery = self.newer_than(delivery, now);
+        }
         let lag = now.since(ready_at(&delivery.unit.stamps));
         let verdict = self.pressure.note(now, lag, delivery.missed);
         if self.adapts && self.next.is_none() && verdict != Verdict::Stay {
             self.follow(verdict, now);
         }
         delivery.missed += self.skipped;
-        let alone = delivery.unit.format.codec == Codec::Jpeg;
         let too_late = if alone { TOO_LATE_ALONE } else { TOO_LATE };
-        if self.hurries && self.pressure.is_settled() && lag > too_late {
+        let is_late = self.pressure.is_settled() && lag > too_late;
+        if self.hurries && (is_late || alone && self.makes_room(now)) {
             self.skipped = delivery.missed + 1;
             self.shown.input.skip();
             return None;
@@ -293,6 +304,27 @@ impl Follower {
         self.last = Some(delivery.unit.pts);
         self.look_for_wanted(now);
         Some(delivery)
+    }
+
+    /// Whether what is shown is held back for a lower quality that is about to come.
+    fn makes_room(&self, now: Monotonic) -> bool {
+        let next = self.next.as_ref();
+        next.is_some_and(|(next, since)| {
+            self.adapts && next.quality > self.shown.quality && now.since(*since) < MAKING_ROOM
+        })
+    }
+
+    /// The newest picture instead of one that would be too old when it has gone over the link, if there is a newer one.
+    fn newer_than(&mut self, delivery: Delivery, now: Monotonic) -> Delivery {
+        let lag = now.since(ready_at(&delivery.unit.stamps));
+        if !self.pressure.is_settled() || !gives_way(lag, self.pressure.since_last(now)) {
+            return delivery;
+        }
+        self.shown.input.skip();
+        match self.shown.input.try_next() {
+            Some(newer) => Delivery { missed: delivery.missed + 1 + newer.missed, ..newer },
+            None => delivery,
+        }
     }
 
     /// Goes back to the quality that was asked for, once it can be had again.
@@ -331,6 +363,13 @@ impl Follower {
             }
         }
     }
+}
+
+/// Whether a picture that waited for `lag` would come too late, as the one before it was taken `took` ago: it will take as
+/// long as that one to go over the link. Of that time the link was busy while something waited, which `lag` tells; a
+/// picture for which the viewer waited, and not it for the viewer, is not late however long the camera was silent.
+fn gives_way(lag: Duration, took: Duration) -> bool {
+    lag + took.min(lag * 2) > WORN
 }
 
 /// When a unit was there for viewers to take.

@@ -15,10 +15,15 @@ struct Scene {
     high: Publisher,
     low: Option<Publisher>,
     sent: i64,
+    codec: Codec,
 }
 
 impl Scene {
     fn new() -> Scene {
+        Scene::of(Codec::H264(H264Parameters { sps: Bytes::new(), pps: Bytes::new() }))
+    }
+
+    fn of(codec: Codec) -> Scene {
         let hub = testing::hub(1);
         // The clock begins with the hub, and pictures are to be older than that.
         while hub.clock().now() < Monotonic(0) + TOO_LATE * 3 {
@@ -27,7 +32,7 @@ impl Scene {
         let stream = hub.get_or_create(&"door".parse().unwrap()).unwrap();
         let publish = |stream: &Stream| stream.publish(Owner(String::new()), String::new()).unwrap();
         let (high, low) = (publish(&stream), publish(&stream.variant("low")));
-        let mut scene = Scene { hub, stream, high, low: Some(low), sent: 0 };
+        let mut scene = Scene { hub, stream, high, low: Some(low), sent: 0, codec };
         scene.send(true, Duration::ZERO);
         scene
     }
@@ -41,8 +46,7 @@ impl Scene {
     /// A picture in each quality that was ready `lag` ago; its payload is the quality's letter and its number.
     fn send(&mut self, keyframe: bool, lag: Duration) {
         self.sent += 1;
-        let sets = H264Parameters { sps: Bytes::new(), pps: Bytes::new() };
-        let format = Format { codec: Codec::H264(sets), width: 16, height: 16, packaging: Packaging::Bare };
+        let format = Format { codec: self.codec.clone(), width: 16, height: 16, packaging: Packaging::Bare };
         let unit = Unit {
             payload: Bytes::new(),
             pts: MediaTime(self.sent * 33_000),
@@ -159,6 +163,56 @@ async fn who_asked_for_a_quality_is_not_moved_but_spared_what_is_too_late() {
     let mut recorder = scene.viewer(Choice::Automatic).for_recording();
     scene.send(false, TOO_LATE * 2);
     assert_eq!(taken(&mut recorder), ["live", "h6", "h7"], "who records takes it late");
+}
+
+#[test]
+fn a_picture_gives_way_when_the_link_was_busy_and_not_when_the_camera_was_silent() {
+    let gives_way = |lag, took| gives_way(Duration::from_millis(lag), Duration::from_millis(took));
+    assert!(gives_way(300, 333), "a picture takes a third of a second");
+    assert!(gives_way(270, 140));
+    assert!(!gives_way(250, 42), "late, but what comes next takes no time");
+    assert!(!gives_way(1, 5000), "the first one after a pause of the camera");
+    assert!(!gives_way(90, 1000), "a hiccup while a slow camera is watched");
+}
+
+#[tokio::test]
+async fn a_lower_quality_that_is_about_to_come_does_not_wait_behind_more_of_the_better_one() {
+    let mut scene = Scene::of(Codec::Jpeg);
+    let mut viewer = scene.viewer(Choice::Automatic);
+    assert_eq!(taken(&mut viewer), ["live", "h1"]);
+    // The lower one is there, but its newest picture is too old to follow: it is waited for.
+    let low = scene.low.take();
+    for _ in 0..10 {
+        scene.send(true, Duration::ZERO);
+        taken(&mut viewer);
+    }
+    let begin = Instant::now();
+    while viewer.next.is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "it is not looked for");
+        scene.send(true, TOO_LATE_ALONE);
+        taken(&mut viewer);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (_, since) = viewer.next.as_ref().unwrap();
+    let until = *since + MAKING_ROOM;
+    let before = scene.sent;
+    let mut held = 0;
+    let first = loop {
+        assert!(begin.elapsed() < Duration::from_secs(40), "nothing is sent any more");
+        scene.send(true, Duration::ZERO);
+        let now = scene.hub.clock().now();
+        let mut cx = Context::from_waker(Waker::noop());
+        match viewer.poll_next(&mut cx) {
+            Poll::Ready(Event::Unit(delivery)) => break (scene.hub.clock().now(), delivery),
+            _ => held += i64::from(now < until),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(first.0 >= until && scene.sent - before > held, "held back for as long as promised");
+    assert!(first.1.missed >= held as u64, "what was held back counts as missed");
+    scene.low = low;
+    scene.send(true, Duration::ZERO);
+    assert_eq!(taken(&mut viewer).last(), Some(&format!("l{}", scene.sent)));
 }
 
 #[test]
