@@ -71,7 +71,9 @@ void ch_device_text_in(ch_device *d, ch_ms now, const char *text, size_t len)
     ch_channel_read(text, len, &message);
     switch (message.kind) {
     case CH_MSG_IGNORED:
+        break;
     case CH_MSG_HELLO:
+        put_ack(d, &message, NULL);
         break;
     case CH_MSG_INVALID:
         put_ack(d, &message, message.error);

@@ -146,6 +146,9 @@ static void the_server_sets_and_is_answered(void **state)
     assert_true(r.d.settings.camera.vflip);
     assert_int_equal(fake_number(&r.fake, "cam/fps"), 10);
     assert_string_equal(fake_text(&r.fake, "cam/size"), "320x240");
+    rig_text(&r, "{\"type\":\"hello\",\"id\":4,\"v\":1,\"server\":\"camherd 0.1.0\"}");
+    rig_run(&r);
+    assert_string_equal(r.text, "{\"type\":\"ack\",\"id\":4,\"ok\":true}");
     rig_text(&r, "{\"type\":\"set\",\"id\":8,\"quality\":0}");
     rig_run(&r);
     assert_string_equal(r.text, "{\"type\":\"ack\",\"id\":8,\"ok\":false,\"error\":\"quality: 1 to 100\"}");
