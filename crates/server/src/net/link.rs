@@ -53,6 +53,7 @@ const STEP: (usize, usize) = (5, 4);
 #[derive(Debug)]
 struct Meter {
     since: Instant,
+    last: Instant,
     bytes: usize,
     /// Whether the kernel had no room at some time of the window.
     blocked: bool,
@@ -76,7 +77,7 @@ enum Lean {
 impl Meter {
     fn new(now: Instant) -> Meter {
         let (blocked, ease) = (false, EASE - FIRST_EASE);
-        Meter { since: now, bytes: 0, blocked, size: None, rate: 0.0, ease, lean: Lean::No }
+        Meter { since: now, last: now, bytes: 0, blocked, size: None, rate: 0.0, ease, lean: Lean::No }
     }
 
     /// A write has to wait; gives the new size of the buffer if that is why.
@@ -92,6 +93,12 @@ impl Meter {
 
     /// Counts what was written; gives the new size of the buffer if there is one.
     fn wrote(&mut self, bytes: usize, now: Instant) -> Option<usize> {
+        let pause = now.duration_since(std::mem::replace(&mut self.last, now));
+        if pause > WINDOW && !self.blocked {
+            // There was nothing to send. What comes now and then, such as a snapshot, has no rate, and the system knows
+            // best what to do with it.
+            (self.since, self.bytes) = (now, 0);
+        }
         self.bytes += bytes;
         let elapsed = now.duration_since(self.since);
         if elapsed < WINDOW {
@@ -359,6 +366,20 @@ mod tests {
         assert_eq!(sizes(&mut meter, start, 2.0, 400_000, true), [50_000]);
         let start = start + Duration::from_secs(2);
         assert_eq!(sizes(&mut meter, start, 2.0, 30_000_000, true), [MOST]);
+    }
+
+    #[test]
+    fn what_is_sent_now_and_then_is_left_to_the_system() {
+        let start = Instant::now();
+        let mut meter = Meter::new(start);
+        for answer in 1..20 {
+            let at = start + Duration::from_secs(10) * answer;
+            assert_eq!(meter.wrote(60_000, at), None);
+            assert_eq!(meter.wrote(40_000, at + Duration::from_millis(100)), None);
+        }
+        let at = start + Duration::from_secs(300);
+        meter.wait();
+        assert!(meter.wrote(60_000, at).is_some(), "the link had no room all that time");
     }
 
     #[test]
