@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import jpegs
+from device import HELLO, device, tell
 from tcp_push import LISTEN, Pusher, push_address
-from test_device import HELLO, device, tell
 from wait import eventually
 
 

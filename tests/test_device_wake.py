@@ -9,9 +9,9 @@ from typing import Any, Callable
 import pytest
 
 import jpegs
+from device import Device, device
 from http_client import Response
 from server import Server
-from test_device import Device, device
 from wait import eventually
 
 SNAPSHOT, FRAME = "/streams/door/snapshot.jpg", "/api/streams/door/frame?format=jpeg"
