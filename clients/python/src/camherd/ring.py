@@ -212,8 +212,8 @@ class BusFrame(Frame):
         return self._ring.holds(self.sequence)
 
 
-#: Whether this processor may read later memory before earlier memory. Those of Intel's line never do (Intel SDM volume 3,
-#: 9.2.2), and Python itself reads in the order of the program.
+#: Whether this processor may read later memory before earlier memory. Those of Intel's line never do (Intel SDM volume
+#: 3, 9.2.2), and Python itself reads in the order of the program.
 _REORDERS = platform.machine().lower() not in ("x86_64", "amd64", "i386", "i486", "i586", "i686")
 
 _fence_lock = threading.Lock()
