@@ -124,7 +124,7 @@ class Ring:
         self._bytes = memoryview(memory)
         self._words = self._bytes[: len(self._bytes) // 8 * 8].cast("Q")
         self.size = (self.header.width, self.header.height)
-        shape = array_shape(self.header.format, *self.size)
+        self.shape = array_shape(self.header.format, *self.size)
         self._slots = self.header.slots
         offsets = [HEADER_BYTES + slot * self.header.slot_bytes for slot in range(self._slots)]
         self._locks = [offset // 8 for offset in offsets]
@@ -134,7 +134,7 @@ class Ring:
             for offset in offsets
         ]
         self._views: tuple[Pixels, ...] = tuple(
-            np.ndarray(shape, np.uint8, self._bytes, offset + SLOT_HEADER_BYTES) for offset in offsets
+            np.ndarray(self.shape, np.uint8, self._bytes, offset + SLOT_HEADER_BYTES) for offset in offsets
         )
 
     def newest(self) -> int | None:
@@ -168,11 +168,14 @@ class Ring:
 
     def copy(self, number: int, target: Pixels) -> bool:
         """Copies the pixels of a frame into an array of its shape; whether they are all of this frame."""
-        if target.flags.c_contiguous:
-            # Half of what NumPy needs to find out that it is to copy bytes.
-            memoryview(target).cast("B")[:] = self._flat[number % self._slots]
-        else:
+        try:
+            flat = memoryview(target).cast("B")
+        except TypeError:
+            # Its bytes are not one after the other.
             np.copyto(target, self.view(number))
+        else:
+            # Takes less than NumPy does to find out that it is to copy bytes.
+            flat[:] = self._flat[number % self._slots]
         return self.holds(number)
 
 
@@ -198,19 +201,19 @@ class BusFrame(Frame):
         return (time.time_ns() - self.captured_ns) / 1e9
 
     def pixels(self, pool: ArrayPool, out: Pixels | None, copy: bool, convert: bool) -> Pixels | None:
-        view = self._ring.view(self.sequence)
-        given = fits(out, view.shape)
-        if not copy and not given:
-            return view if self.intact() else None
-        target = out if given and out is not None else pool.take(view.shape)
-        return target if self._ring.copy(self.sequence, target) else None
+        ring = self._ring
+        if out is None or not fits(out, ring.shape):
+            if not copy:
+                return ring.view(self.sequence) if self.intact() else None
+            out = pool.take(ring.shape)
+        return out if ring.copy(self.sequence, out) else None
 
     def intact(self) -> bool:
         return self._ring.holds(self.sequence)
 
 
-#: Whether this processor may read later memory before earlier memory. Those of Intel's line never do (Intel SDM volume 3,
-#: 9.2.2), and Python itself reads in the order of the program.
+#: Whether this processor may read later memory before earlier memory. Those of Intel's line never do (Intel SDM volume
+#: 3, 9.2.2), and Python itself reads in the order of the program.
 _REORDERS = platform.machine().lower() not in ("x86_64", "amd64", "i386", "i486", "i586", "i686")
 
 _fence_lock = threading.Lock()
