@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from sockets import unused_port  # noqa: E402
 ROOT = Path(__file__).parents[1]
 #: A port that the system chooses.
 ANY_PORT = "127.0.0.1:0"
+#: Numbers of streams, each for one test.
+NUMBERS = itertools.count(1)
 
 ServerFactory = Callable[..., Server]
 
@@ -136,6 +139,12 @@ def own_address() -> Iterator[str]:
             )
     yield address
     subprocess.run(["ip", "link", "delete", interface], check=False)
+
+
+@pytest.fixture
+def number() -> int:
+    """A stream number for the test case: tests of a module share a server that takes cameras by number."""
+    return next(NUMBERS)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ import soak  # noqa: E402
 import tcpcam  # noqa: E402
 from server import Server  # noqa: E402
 from sockets import unused_port  # noqa: E402
-from tcp_push import DONE, H264, HIGH, LISTEN, LOW, MJPEG, header, message, push_address, size  # noqa: E402
+from tcp_push import DONE, H264, HIGH, LISTEN, LOW, MJPEG, Pusher, header, message, push_address, size  # noqa: E402
 from wait import eventually  # noqa: E402
 
 #: In less, memory tells nothing, in minutes.
@@ -327,6 +327,10 @@ def verdict(load: Load, before: Sample) -> list[str]:
 
     def settled() -> bool:
         now, status = sample(server), server.status()
+        if status["viewer_clients"]:
+            # That a client of the TCPCam server has hung up shows when something is sent to it.
+            with Pusher(load.push, 0) as camera:
+                camera.send(load.material.small[0])
         assert status["camera_clients"] == 0 and status["viewer_clients"] == 0, status
         assert now.threads <= before.threads + LEFT_THREADS and now.files <= before.files + LEFT_FILES, now
         return True

@@ -16,7 +16,7 @@ from websocket import BINARY, RawWebSocket, connect, handshake
 
 WIDE = ("--http-listen", "0.0.0.0:0")
 HTML = {"Accept": "text/html,application/xhtml+xml"}
-LINK = re.compile(r"^ *sign in +http://(\S+):(\d+)/sign-in\?token=(chd_[0-9a-f]{64})$", re.MULTILINE)
+LINK = re.compile(r"^ *sign in +http://localhost:\d+/sign-in\?token=(chd_[0-9a-f]{64})$", re.MULTILINE)
 WRONG = "chd_" + "0" * 64
 
 
@@ -27,11 +27,14 @@ def wide(serve):
 
 
 def token_of(server: Process) -> str:
-    """The token in the link that the first start, or a reset, prints."""
-    match = LINK.search(server.stdout)
-    assert match, server.stdout
-    assert match[1] == "localhost"
-    return match[3]
+    """The token in the link that the first start, or a reset, prints as its last line."""
+
+    def find() -> str:
+        match = LINK.search(server.stdout)
+        assert match, server.stdout
+        return match[1]
+
+    return eventually(find, "the link to sign in")
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -50,9 +53,9 @@ def test_link_is_printed_once(serve, tmp_path: Path):
     token = token_of(first)
     assert first.stop() == 0
     second = serve(*WIDE)
+    assert second.get("/status", bearer(token)).status == 200, "the token outlives a restart"
     assert f"http://localhost:{first.port}/sign-in?token=" in first.stdout
     assert "sign" not in second.stdout and "chd_" not in second.stdout
-    assert second.get("/status", bearer(token)).status == 200, "the token outlives a restart"
     for process in (first, second):
         assert token not in process.log and token[4:] not in process.log
     for file in tmp_path.glob("camherd.db*"):
@@ -142,7 +145,10 @@ def test_session_survives_a_restart(serve):
 
 def test_guessing_is_slowed_and_the_right_token_still_passes(wide):
     token = token_of(wide)
-    answers = [wide.get("/status", bearer(WRONG)).status for _ in range(12)]
+    answers: list[int] = []
+    # Ten are free; on a slow machine some more, since the allowance comes back bit by bit.
+    while 429 not in answers and len(answers) < 40:
+        answers.append(wide.get("/status", bearer(WRONG)).status)
     assert answers[:10] == [401] * 10 and answers[-1] == 429
     limited = wide.get("/status", bearer(WRONG))
     assert 1 <= int(limited.headers["Retry-After"]) <= 60
@@ -204,7 +210,7 @@ def test_auth_none_is_open_and_warned_of(serve):
 def test_auth_always_asks_on_loopback_too(serve):
     server = serve("--auth", "always")
     assert server.get("/status").status == 401
-    assert "sign-in?token=chd_" in server.stdout
+    assert server.token
 
 
 def test_cameras_of_this_machine_need_no_token(wide):

@@ -21,7 +21,7 @@ FRESH_MS = 700
 TRUE_MS = 250
 FPS = 15
 #: Time between two keyframes: longer than any other wait, so that a player that waits for one is found out.
-GOP_SECONDS = 20
+GOP_SECONDS = 60
 LOOK = {"size": (320, 240), "fps": FPS, "gop": GOP_SECONDS * FPS}
 
 CAMERAS: dict[str, dict[str, Any]] = {
@@ -63,14 +63,14 @@ def host_of(server: Server) -> str:
 
 
 def test_picture_comes_long_before_a_keyframe_does(serve, browser: Browser, camera: RtspServer) -> None:
+    begun = time.monotonic()
     server = serve(*PATIENCE, "--streams", f"door={camera.url}")
     server.wait_live("door", 20)
-    opened = time.monotonic()
     visit = browser.open(f"{server.http}/watch?stream=door")
     first = visit.picture()
     assert first.size == (320, 240)
-    # The keyframe that started the stream is not older than this test's second line.
-    assert time.monotonic() - opened < GOP_SECONDS / 2, "it waited for a keyframe"
+    # There has been one keyframe so far, that which the stream began with.
+    assert time.monotonic() - begun < GOP_SECONDS, "this machine is too slow to tell"
     visit.assert_picture_is_seen()
     eventually(lambda: visit.picture(after=first.sequence).age_ms < FRESH_MS, "a fresh picture")
 
@@ -102,7 +102,8 @@ def test_player_tells_why_a_camera_is_away_and_shows_it_when_it_is_back(serve, b
         camera.stop()
         eventually(lambda: visit.text(".title-row .badge") == "OFFLINE", "the badge")
         eventually(lambda: "cannot be reached: connection refused" in visit.text(".reason"), "the reason")
-        assert "Camera offline" in visit.message() and "connection refused" in visit.message()
+        told = ("Camera offline", "connection refused")
+        eventually(lambda: all(part in visit.message() for part in told), "it over the picture")
         panel = visit.page.get_by_role("region", name="What the camera sends")
         eventually(lambda: camera.bare_url in panel.inner_text(), "where it should be")
         camera.start()
@@ -157,7 +158,7 @@ def test_player_element_plays_on_a_page_of_another_origin(serve, browser: Browse
             eventually(lambda: visit.picture(after=first.sequence).age_ms < FRESH_MS, "a fresh picture")
             stats = visit.stats()
             assert (stats["mode"], stats["state"], stats["width"]) == ("mse", "live", 320)
-            assert 0 <= stats["age_ms"] < FRESH_MS
+            eventually(lambda: 0 <= visit.stats()["age_ms"] < FRESH_MS, "its age in the player's numbers")
             hud = visit.page.locator("camherd-player .hud")
             assert "LIVE" in hud.inner_text()
 
@@ -218,9 +219,8 @@ def test_cameras_are_added_and_removed_on_the_page(serve, browser: Browser) -> N
 
 def test_a_signed_in_person_may_add_a_camera(serve, browser: Browser) -> None:
     server = serve(*PATIENCE, "--auth", "always")
-    token = server.stdout.partition("/sign-in?token=")[2].split()[0]
     with RtspServer(**CAMERAS["high"]) as camera:
-        visit = browser.open(f"{server.http}/sign-in?token={token}")
+        visit = browser.open(f"{server.http}/sign-in?token={server.token}")
         open_form(visit, camera.url, "door")
         submit(visit, "Add")
         assert visit.picture().size == (320, 240)

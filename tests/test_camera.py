@@ -4,7 +4,7 @@ import json
 import socket
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
 
 import jpegs
@@ -221,7 +221,7 @@ def test_many_cameras_each_have_their_stream(server):
 def test_more_streams_than_allowed(serve):
     server = serve("--limits-streams", "1")
     with Camera(server, "one"), Camera(server, "two") as second:
-        with pytest.raises(Exception) as closed:
+        with pytest.raises(ConnectionClosed) as closed:
             second.socket.recv(timeout=5)
         assert closed.value.rcvd.code == 1013
         assert "limits.streams" in closed.value.rcvd.reason

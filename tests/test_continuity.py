@@ -102,12 +102,30 @@ def test_same_address_takes_over_a_live_stream(server):
             assert next_picture(viewer) == 100
             code, reason = closed_with(old.socket)
             assert code == 1008 and reason == "replaced by a newer connection of the same camera"
-            stream = server.stream("door")
-            assert stream["state"] == "live"
+            server.wait_live("door")
             eventually(lambda: server.status()["camera_clients"] == 1, "the old one is gone")
             new.send()
             assert next_picture(viewer) == 101
+            eventually(lambda: server.stream("door")["received"] == 3, "it is counted")
             assert server.stream("door")["state"] == "live", "the old one's end must not end the new one"
+
+
+def test_two_cameras_of_one_name_do_not_take_it_from_each_other_for_ever(server):
+    """The first one to come back may have it; then who is at work keeps it, and the page says what is wrong."""
+    with Camera(server, "twin") as one:
+        one.send()
+        server.wait_live("twin")
+        with Camera(server, "twin") as two:
+            two.send()
+            assert closed_with(one.socket)[1] == "replaced by a newer connection of the same camera"
+            for attempt in range(2):
+                with Camera(server, "twin") as again:
+                    code, reason = closed_with(again.socket)
+                    assert code == 1008 and "two cameras have the name twin" in reason, reason
+                two.send()
+            refused = [entry for entry in server.status()["refused_cameras"] if entry["stream"] == "twin"]
+            assert [entry["count"] for entry in refused] == [2] and "another name" in refused[0]["reason"]
+            eventually(lambda: server.stream("twin")["received"] == 4, "the other goes on")
 
 
 def test_other_address_cannot_take_a_live_stream(server):

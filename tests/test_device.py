@@ -35,7 +35,8 @@ def test_what_a_device_says_is_shown(server):
         info = eventually(lambda: (i := camera.info())["telemetry"] and i["telemetry"]["rssi"] == -70 and i, "newest")
         assert info["telemetry"] == {**TELEMETRY, "rssi": -70} == server.stream("door")["telemetry"]
         assert 0 <= info["telemetry_age_ms"] < 10_000 and 0 <= info["age_ms"] < 10_000
-        eventually(lambda: camera.told[:1] == [{"type": "hello", "v": 1, "server": camera.told[0]["server"]}], "greeting")
+        greeting = eventually(lambda: camera.told and camera.told[0], "the greeting")
+        assert greeting == {"type": "hello", "v": 1, "server": greeting["server"]}
     eventually(lambda: not camera.info()["connected"], "it left")
     assert camera.info()["hello"]["model"] == "AtomS3R-CAM", "what it said is shown on"
 
@@ -73,7 +74,7 @@ def test_settings_are_sent_and_known_once_acknowledged(server):
         camera.say({**HELLO, "fps": 12})
         eventually(lambda: camera.info()["settings"]["fps"] == 12, "hello again")
         assert camera.tell({"reboot": True}).status == 200
-        assert camera.told[-1]["type"] == "reboot"
+        assert any(message["type"] == "reboot" for message in camera.told)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +161,13 @@ def test_an_update_is_followed(serve):
             eventually(lambda: (camera.info()["update"] or {}).get("percent") == 40, "progress")
             reason = eventually(lambda: server.stream("door")["reason"], "no pictures while it loads")
             assert "loads an update (40 %)" in reason
+            camera.say({"type": "update", "state": "loading", "percent": 50})
+            eventually(lambda: "loads an update (50 %)" in server.stream("door")["reason"], "it goes on")
             camera.say({"type": "update", "state": "failed", "error": "the signature does not fit"})
             update = eventually(lambda: (u := camera.info()["update"])["state"] == "failed" and u, "failure")
             assert update["error"] == "the signature does not fit" and update["percent"] is None
+            reason = eventually(lambda: "no frame" in (r := server.stream("door")["reason"]) and r, "why now")
+            assert "update" not in reason
 
 
 def test_demand_follows_viewers(server):
@@ -203,7 +208,7 @@ def test_a_resting_device_is_not_offline_and_a_woken_one_has_its_time(serve):
     server = serve("--stall-timeout", "1s")
     with device(server) as camera:
         with open_socket(server, "/ws/jpeg?stream=door") as viewer:
-            eventually(lambda: camera.demands() == [1], "one watches")
+            eventually(lambda: camera.demands()[-1:] == [1], "one watches")
             camera.show()
             viewer.recv(timeout=10)
         eventually(lambda: server.stream("door")["state"] == "offline", "it stalls while it is wanted")
@@ -213,11 +218,11 @@ def test_a_resting_device_is_not_offline_and_a_woken_one_has_its_time(serve):
         # Several times the stall timeout.
         eventually(lambda: server.stream("door")["age_ms"] > 3500, "a while without pictures")
         assert server.stream("door")["state"] == "live"
+        asked = time.monotonic()
         with open_socket(server, "/ws/jpeg?stream=door"):
             eventually(lambda: camera.demands()[-1] == 1, "woken")
-            woken = time.monotonic()
             eventually(lambda: server.stream("door")["state"] == "offline", "silent although woken")
-            assert time.monotonic() - woken > 0.5, "its silence counts from when it was woken"
+            assert time.monotonic() - asked >= 1, "its silence counts from when it was woken"
 
 
 def test_reconnect_begins_anew(server):

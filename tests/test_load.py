@@ -5,6 +5,7 @@ import json
 import random
 import socket
 import time
+from http.client import HTTPException
 
 import pytest
 from websockets.asyncio.client import connect as async_connect
@@ -34,7 +35,7 @@ def test_slow_jpeg_viewer_harms_nobody_and_resumes_at_the_newest(server):
     assert min(map(len, large)) > 60_000
     with (
         RunningCamera(server, "door", fps=20, draw=lambda number: large[number % 10]),
-        open_socket(server, "/ws/jpeg?stream=door&meta=1", max_queue=None) as quick,
+        open_socket(server, "/ws/jpeg?stream=door&meta=1") as quick,
         RawWebSocket(server.address, "/ws/jpeg?stream=door&meta=1", receive_buffer=4096) as slow,
     ):
         eventually(lambda: server.stream("door")["viewers"] == 2, "both viewers")
@@ -66,7 +67,7 @@ def test_slow_mp4_viewer_resumes_at_a_keyframe(serve):
     rough = [jpegs.picture(number, (640, 480), noise=200) for number in range(20)]
     with (
         RunningCamera(server, "door", fps=15, draw=lambda number: rough[number % 20]),
-        open_socket(server, "/ws/fmp4?stream=door", max_queue=None) as quick,
+        open_socket(server, "/ws/fmp4?stream=door") as quick,
         RawWebSocket(server.address, "/ws/fmp4?stream=door&quality=high", receive_buffer=4096) as slow,
     ):
         eventually(lambda: server.stream("door")["viewers"] == 2, "both viewers")
@@ -137,18 +138,28 @@ def test_more_connections_than_allowed(serve):
     try:
 
         def overloaded() -> bool:
-            with socket.create_connection(server.address, timeout=5) as one_more:
-                return b"max_connections" in one_more.recv(4096)
+            try:
+                with socket.create_connection(server.address, timeout=5) as one_more:
+                    return b"max_connections" in one_more.recv(4096)
+            except OSError:
+                return False
 
         eventually(overloaded, "the fourth connection is answered with the setting")
     finally:
         for connection in idle:
             connection.close()
-    eventually(lambda: server.get("/health").status == 200, "room again")
+
+    def room() -> bool:
+        try:
+            return server.get("/health").status == 200
+        except (OSError, HTTPException):
+            return False  # Turned away before it had said what it wants.
+
+    eventually(room, "room again")
 
 
 #: Viewers at a time, and for how long they come and go, in seconds.
-CROWD, CROWD_TIME = 200, 12.0
+CROWD, CROWD_TIME = 200, 8.0
 TARGETS = ["/ws/jpeg", "/ws/jpeg?meta=1&fps=5", "/ws/viewer", "/ws/fmp4"]
 
 
@@ -208,7 +219,7 @@ def test_two_hundred_viewers_come_and_go_while_the_camera_reconnects(server):
         after = server.resident_mib()
         eventually(lambda: server.status()["viewer_clients"] == 0, "all viewers are gone", 20)
         server.wait_live("door")
-        assert server.stream("door")["viewers"] == 0
+        eventually(lambda: server.stream("door")["viewers"] == 0, "the stream counts none")
         assert after < before + 150, f"from {before:.0f} to {after:.0f} MiB"
         readers = {r["name"]: r["readers"] for r in server.stream("door")["renditions"]}
         eventually(lambda: server.active("door") == ["source"], f"encoders stop: {readers}", 20)

@@ -14,10 +14,11 @@ from typing import Iterator
 import pytest
 
 import jpegs
+from camera import RunningCamera
 from command import Command, pipe, run
 from conftest import ServerFactory
 from push_server import H264, HIGH, LOW, MJPEG, PushServer
-from server import Server
+from server import Server, clean_environment
 from tcp_push import LISTEN, push_address
 from wait import eventually
 
@@ -50,7 +51,7 @@ def test_every_picture_of_a_file_arrives_as_it_is(binary: Path, tmp_path: Path, 
     status, out, err = run(binary, tmp_path, "push", "clip.mjpeg", "--to", receiver.url(7), "--fps", "60")
     assert status == 0, err
     assert out == b"" and "20 frames sent" in err and "0 dropped" in err
-    (push,) = receiver.pushes
+    (push,) = receiver.ended()
     assert push.header == (7, MJPEG, HIGH)
     assert push.chunks == sent
     assert push.done and push.left_over == b""
@@ -59,11 +60,12 @@ def test_every_picture_of_a_file_arrives_as_it_is(binary: Path, tmp_path: Path, 
 def test_a_file_keeps_its_pace_and_its_quality_is_said(binary: Path, tmp_path: Path, receiver: PushServer) -> None:
     (tmp_path / "clip.mjpeg").write_bytes(b"".join(pictures(11)))
     url = receiver.url(0, "?quality=low")
+    begun = time.monotonic()
     assert run(binary, tmp_path, "push", "clip.mjpeg", "--to", url, "--fps", "20", "-q") == (0, b"", "")
-    (push,) = receiver.pushes
+    (push,) = receiver.ended()
     assert push.header == (0, MJPEG, LOW)
-    # Ten intervals of 50 ms at least; how much longer is the machine's affair.
-    assert push.times[-1] - push.times[0] >= 0.4
+    # Ten intervals of 50 ms, of which the sender may catch up on one; how much longer is the machine's affair.
+    assert push.times[-1] - begun >= 0.4
 
 
 def test_ffmpeg_pipes_mjpeg(binary: Path, tmp_path: Path, receiver: PushServer) -> None:
@@ -72,7 +74,7 @@ def test_ffmpeg_pipes_mjpeg(binary: Path, tmp_path: Path, receiver: PushServer) 
         with Command(binary, tmp_path, "push", "-", "--to", receiver.url(), stdin=source.stdout) as push:
             status, _, err = push.end()
     assert status == 0, err
-    (received,) = receiver.pushes
+    (received,) = receiver.ended()
     assert received.header == (1, MJPEG, HIGH) and received.done
     # ffmpeg is deterministic: the same pictures again.
     again = [*command[:3], *command[4:]]
@@ -90,7 +92,7 @@ def test_ffmpeg_pipes_h264(binary: Path, tmp_path: Path, receiver: PushServer) -
         with Command(binary, tmp_path, "push", "-", "--to", receiver.url(3), stdin=source.stdout) as push:
             status, _, err = push.end()
     assert status == 0, err
-    (received,) = receiver.pushes
+    (received,) = receiver.ended()
     assert received.header == (3, H264, HIGH) and received.done
     assert len(received.chunks) == 45, "each chunk is one picture"
     for number, chunk in enumerate(received.chunks):
@@ -124,7 +126,7 @@ def test_h264_of_a_pipe_is_sent_before_the_next_picture(binary: Path, tmp_path: 
         writing.close()
         status, _, err = push.end()
     assert status == 0, err
-    assert len(receiver.pushes[0].chunks) == 12
+    assert len(receiver.ended()[0].chunks) == 12
 
 
 def test_it_reconnects_for_ever_and_begins_with_a_keyframe(binary: Path, tmp_path: Path, free_port: int) -> None:
@@ -250,14 +252,15 @@ def test_multipart_on_standard_input(binary: Path, tmp_path: Path, receiver: Pus
     )
     status, _, err = run(binary, tmp_path, "push", "-", "--to", receiver.url(), "--fps", "60", stdin=body)
     assert status == 0, err
-    assert receiver.pushes[0].chunks == sent
+    assert receiver.ended()[0].chunks == sent
 
 
 def test_a_picture_alone(binary: Path, tmp_path: Path, receiver: PushServer) -> None:
     picture = jpegs.picture(5)
     status, _, err = run(binary, tmp_path, "push", "-", "--to", receiver.url(), stdin=picture)
     assert status == 0, err
-    assert (receiver.pushes[0].chunks, receiver.pushes[0].done) == ([picture], True)
+    (push,) = receiver.ended()
+    assert (push.chunks, push.done) == ([picture], True)
 
 
 def test_a_picture_waits_for_a_server_that_comes_late(binary: Path, tmp_path: Path, free_port: int) -> None:
@@ -273,7 +276,7 @@ def test_a_picture_waits_for_a_server_that_comes_late(binary: Path, tmp_path: Pa
         with PushServer(port=free_port) as server:
             status, _, err = push.end()
             assert status == 0, err
-            assert [(p.chunks, p.done) for p in server.pushes] == [([picture], True)]
+            assert [(p.chunks, p.done) for p in server.ended()] == [([picture], True)]
 
 
 @pytest.mark.parametrize(
@@ -343,9 +346,30 @@ def test_h264_becomes_jpeg_for_a_websocket(server: Server, binary: Path, tmp_pat
     assert "camherd makes JPEGs of it" in err
 
 
-def test_from_one_server_to_another(server: Server, binary: Path, tmp_path: Path, receiver: PushServer) -> None:
-    from camera import RunningCamera
+def test_h264_to_a_websocket_ends_on_a_terminal_too(server: Server, binary: Path, tmp_path: Path) -> None:
+    """The line of progress is written again and again while the last JPEG is waited for."""
+    (tmp_path / "clip.h264").write_bytes((VECTORS / "h264/baseline_4slices_64x64.h264").read_bytes())
+    arguments = [str(binary), "push", "clip.h264", "--to", f"{server.ws}/ws/camera/pushed"]
+    ours, theirs = os.openpty()
+    with open(ours, "rb", buffering=0) as terminal, subprocess.Popen(
+        arguments, cwd=tmp_path, env=clean_environment(), stdin=subprocess.DEVNULL, stderr=theirs
+    ) as push:
+        os.close(theirs)
+        try:
+            status = push.wait(30)
+        finally:
+            push.kill()
+        shown = b""
+        try:
+            while more := terminal.read(4096):
+                shown += more
+        except OSError:
+            pass  # How Linux says that the other side is closed.
+    assert status == 0, shown
+    assert b" sent  " in shown and b" frames sent (" in shown, shown
 
+
+def test_from_one_server_to_another(server: Server, binary: Path, tmp_path: Path, receiver: PushServer) -> None:
     with RunningCamera(server, "door", fps=20):
         server.wait_live("door")
         source = f"camherd://127.0.0.1:{server.port}/door"
@@ -354,6 +378,7 @@ def test_from_one_server_to_another(server: Server, binary: Path, tmp_path: Path
             eventually(lambda: len(received.chunks) > 5)
             push.signal(signal.SIGTERM)
             assert push.end()[0] == 0
+    receiver.ended()
     numbers = [jpegs.sequence_of(chunk) for chunk in received.chunks]
     assert numbers == sorted(set(numbers))
     assert received.done
@@ -371,6 +396,7 @@ def test_both_qualities_and_codecs_to_a_camherd_listener(serve: ServerFactory, b
         Command(binary, tmp_path, "push", "clip.h264", "--loop", "--to", f"{to}/2") as video,
     ):
         assert server.wait_live("stream1")["codec"] == "jpeg"
+        eventually(lambda: server.status()["camera_clients"] == 3, "all three are connected")
         stream = server.wait_live("stream2")
         assert (stream["codec"], stream["width"], stream["height"]) == ("h264", 64, 64)
         for command in (high, low, video):

@@ -55,12 +55,16 @@ def high_camera() -> Iterator[RtspServer]:
 
 
 def open_with_opencv(url: str) -> cv2.VideoCapture:
-    """OpenCV's capture of a camera, which on a busy machine once in some hundred times opens and gets nothing."""
+    """OpenCV's capture of a camera, which on a busy machine once in some hundred times opens and gets nothing.
+
+    It has to let go before the next attempt: the camera's pictures are one for all, and begin anew with the first.
+    """
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000]
     for _ in range(3):
         capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
         if capture.get(cv2.CAP_PROP_FRAME_WIDTH) > 0:
             break
+        capture.release()
     return capture
 
 
@@ -103,7 +107,7 @@ def test_a_program_for_opencv_runs_unchanged(camera: RtspServer, open_capture: O
     # OpenCV has no time before the camera's first sender report.
     assert times == sorted(times) and (len(set(times)) == len(times) or reader == "cv2"), "their times go up"
     # OpenCV tells what the stream announces, and camherd what it measures.
-    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(FPS, rel=0.3)
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(FPS, rel=0.5)
 
     assert capture.grab() is True
     ok, grabbed = capture.retrieve()
@@ -393,9 +397,10 @@ def test_an_rtsp_camera_restarts(serve: ServerFactory) -> None:
 @pytest.mark.timeout(240)
 def test_the_package_installs_and_its_command_prints_a_line_a_second(server: Server, tmp_path: Path) -> None:
     environment = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = environment / "bin/python"
-    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", ROOT / "clients/python"]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python]
+    install = [*pip, "install", "-q", "--no-compile", ROOT / "clients/python"]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     with RunningCamera(server, "door", fps=15):

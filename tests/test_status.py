@@ -50,10 +50,10 @@ def test_counts_follow_cameras_and_viewers(server):
         assert server.status()["streaming"] is True
         with open_socket(server, "/ws/viewer"), server.open("/streams/door/mjpeg"):
             eventually(lambda: server.status()["viewer_clients"] == 2, "two viewers")
-            assert server.stream("door")["viewers"] == 2
+            eventually(lambda: server.stream("door")["viewers"] == 2, "both are the stream's")
         eventually(lambda: server.status()["viewer_clients"] == 0, "viewers gone")
     eventually(lambda: server.status()["camera_clients"] == 0, "camera gone")
-    assert server.status()["streaming"] is False
+    eventually(lambda: server.status()["streaming"] is False, "nothing streams")
 
 
 def test_details_of_a_stream(server):
@@ -63,7 +63,8 @@ def test_details_of_a_stream(server):
         assert set(stream) == STREAM_KEYS
         assert (stream["state"], stream["reason"], stream["codec"]) == ("live", "", "jpeg")
         assert (stream["width"], stream["height"]) == (320, 240)
-        assert 5 < stream["fps"] <= 11
+        # Of 10, as far as the machine lets the camera.
+        assert 3 < stream["fps"] < 15
         assert stream["bitrate"] > 0 and stream["received_bytes"] > 25 * 1000
         assert 0 <= stream["age_ms"] < 5000
         assert stream["dropped"] == {} and stream["last_error"] is None

@@ -378,7 +378,7 @@ def test_pages_of_other_machines_cannot(server):
 def test_listed_pages_can_wherever_the_server_listens(serve):
     page, app = "https://cams.example.org", "capacitor://localhost"
     server = serve("--http-listen", "0.0.0.0:0", "--http-allowed-origins", f"{page},{app}")
-    token = server.stdout.partition("token=")[2].split()[0]
+    token = server.token
     assert_usable(server, page, token)
     assert_usable(server, app, token)
     for origin in ("http://localhost:5173", "tauri://localhost", "http://cams.example.org"):

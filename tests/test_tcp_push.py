@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import json
 import re
 from pathlib import Path
 from typing import Any, Iterator
@@ -19,15 +19,14 @@ from multipart import MultipartReader
 from python_client import camherd
 from server import Process, Server
 from tcp_push import (
-    HIGH, LISTEN, LOW, Pusher, RunningPusher, header, marked, message, outliving, push_address, size, snapshot,
-    wait_count, wait_refused,
+    HIGH, LISTEN, LOW, Pusher, RunningPusher, header, mark_of, marked, message, outliving, push_address, size,
+    snapshot, wait_count, wait_refused,
 )  # fmt: skip
 from wait import eventually
 
 GOOD = jpegs.picture(1)
 #: Another address of this machine.
 ELSEWHERE = "127.0.0.2"
-NUMBERS = itertools.count(1)
 #: Two decoders of one JPEG give the same picture but for how they enlarge its chroma. In dB.
 SAME_PSNR = 28.0
 
@@ -37,12 +36,6 @@ def shared(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """A server for the tests that push numbers of their own."""
     with outliving(Processes(binary, tmp_path_factory.mktemp("push")), *LISTEN, "--stall-timeout", "1s") as server:
         yield server
-
-
-@pytest.fixture
-def number() -> int:
-    """A stream number for the test case."""
-    return next(NUMBERS)
 
 
 def next_picture(viewer: Any) -> bytes:
@@ -72,8 +65,10 @@ def test_every_picture_arrives_everywhere_as_it_was_sent(shared: Server, number:
                 assert parts.next().body == picture
                 assert next_picture(socket_) == picture
                 assert snapshot(shared, f"stream{number}") == picture
-    stream = shared.stream(f"stream{number}")
-    assert (stream["received"], stream["dropped"]) == (20, {})
+    name = f"stream{number}"
+    stream = eventually(lambda: (s := shared.stream(name))["received"] == 20 and s, "all are counted")
+    # On a machine that stops for a second, that is told.
+    assert stream["dropped"].keys() <= {"silence"}
 
 
 def assert_in_order(images: list[Any], camera: RunningPusher) -> None:
@@ -131,12 +126,21 @@ def test_a_camera_of_120_pictures_a_second_loses_none(serve: ServerFactory) -> N
         contextlib.ExitStack() as viewers,
     ):
         server.wait_live("stream1")
-        viewer = viewers.enter_context(open_socket(server, "/ws/jpeg?stream=stream1&quality=high", max_queue=None))
-        got = [next_picture(viewer) for _ in range(600)]
+        viewer = viewers.enter_context(open_socket(server, "/ws/jpeg?stream=stream1&quality=high&meta=1"))
+        got: list[bytes] = []
+        missed = 0
+        while len(got) < 600:
+            message = viewer.recv(timeout=10)
+            if isinstance(message, bytes):
+                got.append(message)
+            elif got and (told := json.loads(message))["type"] == "dropped":
+                missed += told["missed"]
         camera.stop()
         sent = [payload for _, payload in camera.sent]
-        begin = sent.index(got[0])
-        assert got == sent[begin : begin + 600]
+        numbers = [mark_of(picture) for picture in got]
+        assert got == [sent[number] for number in numbers]
+        # On a machine that is too busy for this reader it misses some, and is told of each.
+        assert numbers == sorted(set(numbers)) and numbers[-1] - numbers[0] + 1 == 600 + missed
         eventually(lambda: server.stream("stream1")["received"] == len(sent), "all are received")
         assert server.stream("stream1")["dropped"] == {}
 

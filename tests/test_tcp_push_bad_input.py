@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import struct
 from pathlib import Path
 from typing import Iterator, NamedTuple
@@ -22,20 +21,11 @@ from wait import eventually
 GOOD = jpegs.picture(1)
 #: An int32's ends.
 LEAST, GREATEST = -(2**31), 2**31 - 1
-NUMBERS = itertools.count(1)
-
-
 @pytest.fixture(scope="module")
 def shared(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for the tests that push numbers of their own."""
     with outliving(Processes(binary, tmp_path_factory.mktemp("push")), *LISTEN, "--stall-timeout", "1s") as server:
         yield server
-
-
-@pytest.fixture
-def number() -> int:
-    """A stream number for the test case."""
-    return next(NUMBERS)
 
 
 HEADERS = {
@@ -61,8 +51,9 @@ def test_a_bad_header_is_refused_with_the_reason(shared: Server, case: str) -> N
     with Pusher(push_address(shared), None) as camera:
         camera.send_raw(data)
         camera.wait_closed()
-    assert wait_refused(shared, part)["address"] == "127.0.0.1"
-    shared.wait_logged(part)
+    refused = wait_refused(shared, part)
+    assert refused["address"] == "127.0.0.1"
+    shared.wait_logged(refused["reason"])
     assert shared.streams().keys() == known, "no stream comes of it"
 
 
@@ -86,7 +77,7 @@ def test_a_bad_size_ends_the_connection_and_the_camera_may_come_back(
         camera.send_raw(size(length))
         camera.wait_closed()
     assert str(length) in wait_count(shared, name, label)
-    shared.wait_logged(str(length))
+    shared.wait_logged(f"stream={name} ", str(length))
     with Pusher(push_address(shared), number) as again:
         again.send(GOOD)
         shared.wait_live(name)
@@ -175,8 +166,8 @@ def test_a_picture_that_is_cut_off_is_not_shown(shared: Server, number: int, cas
         shared.wait_live(name)
         assert snapshot(shared, name) == GOOD
     assert words in wait_count(shared, name, "cut_off")
-    stream = shared.stream(name)
-    assert (stream["state"], stream["received"]) == ("offline", 1)
+    eventually(lambda: shared.stream(name)["state"] == "offline", "offline")
+    assert shared.stream(name)["received"] == 1
 
 
 def test_a_header_that_is_cut_off_makes_no_stream(shared: Server) -> None:
@@ -232,4 +223,6 @@ def test_a_message_that_is_no_picture_is_counted_and_the_camera_goes_on(
         camera.send(GOOD)
         shared.wait_live(name)
         assert snapshot(shared, name) == GOOD
-        assert shared.stream(name)["dropped"] == {label: 1}
+        dropped = shared.stream(name)["dropped"]
+        # On a machine that stops for a second, that is told.
+        assert dropped.pop("silence", 0) >= 0 and dropped == {label: 1}

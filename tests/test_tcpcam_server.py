@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
-import struct
 import threading
-import time
 from pathlib import Path
 from typing import Iterator
 
@@ -19,7 +17,7 @@ from camera import RunningCamera
 from conftest import Processes, ServerFactory
 from server import Process, Server
 from sockets import unused_port
-from tcp_push import LISTEN, marked, outliving
+from tcp_push import LISTEN, mark_of, marked, outliving
 from tcpcam import PIN, Client, send_apart, serving, splits
 from wait import eventually
 
@@ -32,9 +30,9 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def shared(binary: Path, tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Server]:
-    """A server whose stream `door` has a camera with 20 pictures a second."""
+    """A server whose stream `door` has a camera with 40 pictures a second."""
     processes = Processes(binary, tmp_path_factory.mktemp("tcpcam"))
-    with outliving(processes, *serving(port, max_clients=20)) as server, RunningCamera(server, "door", fps=20):
+    with outliving(processes, *serving(port, max_clients=20)) as server, RunningCamera(server, "door", fps=40):
         server.wait_live("door")
         yield server
 
@@ -80,7 +78,7 @@ def test_line_ends_may_be_anywhere_in_the_pieces(cam: tuple[str, int], pieces: t
 def test_no_count_above_zero_is_pictures_without_end(cam: tuple[str, int], count: bytes, joined: bool) -> None:
     with Client(cam) as client:
         send_apart(client, (PIN + count,) if joined else (PIN, count))
-        assert_live(client.pictures(40))
+        assert_live(client.pictures(25))
 
 
 class TestRealClients:
@@ -155,11 +153,6 @@ def test_who_asks_for_nothing_is_hung_up_on(cam: tuple[str, int]) -> None:
         assert all([client.is_refused() for client in clients])
 
 
-def number_of(picture: bytes) -> int:
-    """What `marked` put into it."""
-    return struct.unpack_from(">Q", picture, 6)[0]
-
-
 def test_all_clients_get_every_picture_though_one_does_not_read(serve: ServerFactory) -> None:
     """Also who does not read gets whole pictures, and new ones, when it does."""
     server = serve(*serving(port := unused_port()))
@@ -181,11 +174,11 @@ def test_all_clients_get_every_picture_though_one_does_not_read(serve: ServerFac
             for thread in threads:
                 thread.join(40)
             for pictures in got:
-                numbers = [number_of(picture) for picture in pictures]
+                numbers = [mark_of(picture) for picture in pictures]
                 assert len(numbers) == 100 and numbers == list(range(numbers[0], numbers[0] + 100))
-            newest = max(number_of(pictures[-1]) for pictures in got)
-            late = [number_of(picture) for picture in idle.pictures(30)]
-            assert late == sorted(set(late)) and late[0] > number_of(first)
+            newest = max(mark_of(pictures[-1]) for pictures in got)
+            late = [mark_of(picture) for picture in idle.pictures(30)]
+            assert late == sorted(set(late)) and late[0] > mark_of(first)
             assert late[-1] > newest, "it has skipped what it did not read"
 
 
@@ -255,9 +248,7 @@ def test_a_client_is_served_until_the_server_ends(serve: ServerFactory) -> None:
     server = serve(*serving(port))
     with RunningCamera(server, "door", fps=20) as camera, Client(("127.0.0.1", port), PIN, b"0") as client:
         client.pictures(3)
-        begun = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - begun < 10
         while client.read() is not None:
             pass
         assert camera.sequence > 0
@@ -267,7 +258,7 @@ def test_a_client_that_says_no_more_gets_its_pictures(cam: tuple[str, int]) -> N
     """As `printf 12350 | ncat HOST PORT` does."""
     with Client(cam, PIN + b"0") as client:
         client.sock.shutdown(socket.SHUT_WR)
-        assert_live(client.pictures(40))
+        assert_live(client.pictures(25))
 
 
 def test_the_last_picture_of_a_camera_that_is_gone_is_not_sent(serve: ServerFactory) -> None:

@@ -54,7 +54,7 @@ def test_every_picture_of_a_camera_arrives_as_it_was_sent(sources: Server) -> No
     with Camera() as camera:
         created(sources, "door", camera.url())
         sources.wait_live("door")
-        with open_socket(sources, "/ws/jpeg?stream=door", max_queue=None) as viewer:
+        with open_socket(sources, "/ws/jpeg?stream=door") as viewer:
             got = [message for message in (viewer.recv(timeout=10) for _ in range(25)) if isinstance(message, bytes)]
         begin = camera.sent.index(got[0])
         assert got == camera.sent[begin : begin + len(got)] and len(got) > 15
@@ -70,8 +70,8 @@ def test_pin_and_count_arrive_apart_over_many_connections(sources: Server) -> No
 
     with Camera(short) as camera:
         created(sources, "door", camera.url())
-        eventually(lambda: len(camera.requests) >= 4 and len(camera.requests[3]) == 2, "four connections", 40)
-        assert [request for request in camera.requests if len(request) == 2][:4] == [[PIN, b"0"]] * 4
+        eventually(lambda: len(camera.requests) >= 3 and len(camera.requests[2]) == 2, "three connections", 40)
+        assert camera.requests[:3] == [[PIN, b"0"]] * 3
 
 
 def test_a_stream_comes_from_the_configuration(serve: ServerFactory, tmp_path: Path) -> None:
@@ -139,8 +139,13 @@ def test_a_camera_that_hangs_up_within_a_picture_shows_no_part_of_it(sources: Se
     with Camera(cut_off) as camera:
         created(sources, "door", camera.url())
         eventually(lambda: len(camera.sent) >= 3, "three connections", 30)
-        answer = sources.get("/streams/door/snapshot.jpg")
-        assert answer.status == 200 and answer.body in camera.sent
+
+        def whole() -> bool:
+            # Between two connections there is none.
+            answer = sources.get("/streams/door/snapshot.jpg")
+            return answer.status == 200 and answer.body in camera.sent
+
+        eventually(whole, "a whole picture")
         assert sources.stream("door")["received"] <= len(camera.sent)
 
 
@@ -187,6 +192,7 @@ def test_text_that_is_not_printable_is_shown_harmless(sources: Server) -> None:
         created(sources, "door", camera.url())
         reason = wait_reason(sources, "door", "not a JPEG")["reason"]
         assert reason.isprintable() and len(reason) < 400
+        sources.wait_logged("not a JPEG")
         assert "\x1b" not in sources.log and camera.requests
 
 

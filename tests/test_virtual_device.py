@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from typing import Any
 
 import cv2
@@ -12,6 +11,7 @@ import numpy as np
 from camera import open_socket
 from conftest import ServerFactory
 from server import Server
+from sockets import unused_port
 from virtual_device import VirtualDevice
 from wait import eventually
 
@@ -71,7 +71,7 @@ def test_it_rests_while_nobody_watches(server: Server) -> None:
 def test_it_adapts_to_a_link_that_carries_less(server: Server) -> None:
     with VirtualDevice(server, "porch", "cam set size 640x480", "cam set fps 30") as device:
         server.wait_live("porch")
-        with open_socket(server, "/ws/jpeg?stream=porch", max_queue=None):
+        with open_socket(server, "/ws/jpeg?stream=porch"):
             eventually(lambda: server.stream("porch")["fps"] > 15, "its best", 30)
             before = server.stream("porch")["bitrate"]
             device.type("sim bandwidth 800")
@@ -95,9 +95,7 @@ def test_it_comes_back_after_the_server_and_after_its_network(serve: ServerFacto
 
 
 def test_its_tcpcam_server_is_a_source(serve: ServerFactory) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     with VirtualDevice(None, "", f"tcpcam port {port}", "tcpcam pin 4711", "tcpcam on"):
         server = serve("--streams", f"workshop=tcpcam://127.0.0.1:{port}?pin=4711")
         server.wait_live("workshop", 60)

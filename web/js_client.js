@@ -1407,6 +1407,7 @@ class Session {
   #note = '';
   #codec = '';
   #quality = 'high';
+  #qualityReason = '';
   #name;
   #sink = null;
   #mime = null;
@@ -1496,6 +1497,7 @@ class Session {
     this.#closeSink();
     this.#expectInit = false;
     this.#quality = 'high';
+    this.#qualityReason = '';
     this.#captured = null;
     this.#lastMedia = performance.now();
     this.#dropped.serverBefore += this.#dropped.server;
@@ -1522,6 +1524,7 @@ class Session {
         break;
       case 'quality':
         this.#quality = String(message.quality);
+        this.#qualityReason = String(message.reason ?? '');
         break;
       case 'init':
         this.#init(message);
@@ -1699,6 +1702,7 @@ class Session {
       mode: this.#transport,
       codec: this.#codec,
       quality: this.#quality,
+      quality_reason: this.#qualityReason,
       note: this.#note,
       fps: this.#shownRate.rate(now),
       bitrate: this.#received.bitrate(now),
@@ -1956,9 +1960,10 @@ class PlayerView {
     setText(this.age, known && stats.age_ms !== null ? formatAge(stats.age_ms) : '');
     this.age.className = (stats.age_ms ?? 0) > OLD_MS ? 'age old' : 'age';
     const moving = known && stats.state === 'live';
-    const lower = moving && stats.quality !== 'high';
-    setText(this.quality, lower ? `  ·  ${stats.quality} quality` : '');
-    this.quality.title = lower ? 'The best that this connection carries, or what was asked for' : '';
+    const told = moving && (stats.quality !== 'high' || stats.quality_reason !== '');
+    setText(this.quality, told ? `  ·  ${stats.quality} quality` : '');
+    const usual = 'The best that this connection carries, or what was asked for';
+    this.quality.title = told ? stats.quality_reason || usual : '';
     setText(this.more, moving ? `  ·  ${formatFps(stats.fps)}` : '');
     const size = `${stats.width}×${stats.height}`;
     setText(this.wide, moving ? `  ·  ${formatBitrate(stats.bitrate)}  ·  ${size}  ·  ${stats.codec}` : '');
@@ -1982,7 +1987,7 @@ const MAX_FPS = 240;
 
 const MODES = ['auto', 'mse', 'jpeg'];
 /** What a `state` event tells of. */
-const SIGNED = ['state', 'reason', 'mode', 'quality', 'note', 'width', 'height'];
+const SIGNED = ['state', 'reason', 'mode', 'quality', 'quality_reason', 'note', 'width', 'height'];
 
 const QUALITIES = ['auto', 'high', 'medium', 'low'];
 

@@ -99,12 +99,17 @@ def opener(kind: str, width: int, height: int, server: str) -> Callable[[str], R
     sys.exit(f"{kind!r} is no kind of reader")
 
 
-def picture(image: np.ndarray) -> int:
-    """The number that the bar code shows: the bits, least significant first, and then the same inverted."""
-    cells = image[ROW, COLUMNS, 1] >= 128
-    if (cells[:BITS] == cells[BITS:]).any():
+def bar_code(image: np.ndarray) -> bytes:
+    """A pixel of each of its cells, which is all that is done with a frame while CPU time is measured."""
+    return image[ROW, COLUMNS, 1].tobytes()
+
+
+def picture(cells: bytes) -> int:
+    """The number that a bar code shows: the bits, least significant first, and then the same inverted."""
+    bits = [cell >= 128 for cell in cells]
+    if any(bit == inverted for bit, inverted in zip(bits[:BITS], bits[BITS:])):
         return -1
-    return int(np.packbits(cells[:BITS], bitorder="little")[0])
+    return sum(bit << place for place, bit in enumerate(bits[:BITS]))
 
 
 def first(opened: Callable[[str], Reader], url: str) -> None:
@@ -120,17 +125,18 @@ def first(opened: Callable[[str], Reader], url: str) -> None:
 
 def run(opened: Callable[[str], Reader], url: str) -> None:
     reader = opened(url)
-    seen: list[tuple[int, ...]] = []
+    seen: list[tuple[bytes, int, tuple[int, int, int]]] = []
     while not select.select([STDIN], [], [], 0)[0]:
         image = reader.read()
         arrived = time.monotonic_ns()
         if image is None:
             sys.exit(f"no frame after {len(seen)}")
-        seen.append((picture(image), arrived, *reader.times()))
+        seen.append((bar_code(image), arrived, reader.times()))
         if len(seen) == 1:
             print("running", flush=True)
     reader.close()
-    lines = [f"frames {len(seen)}"] + [" ".join(map(str, record)) for record in seen]
+    records = [(picture(cells), arrived, *times) for cells, arrived, times in seen]
+    lines = [f"frames {len(records)}"] + [" ".join(map(str, record)) for record in records]
     print("\n".join(lines), flush=True)
 
 

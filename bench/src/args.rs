@@ -21,7 +21,7 @@ usage: camherd-bench --camherd BINARY [options] [scenario...]
 
 scenarios (default all): transcode first memory fanout stalled idle
   rtsp: rtsp-latency rtsp-first rtsp-readers rtsp-decode rtsp-idle
-  tcp: tcp-fanout tcp-fast tcp-idle tcp-slow tcp-link
+  tcp: tcp-fanout tcp-fast tcp-idle tcp-slow tcp-link tcp-share
 ";
 
 /// Seconds of each measurement below which there is not enough for a record anyway.

@@ -90,6 +90,7 @@ impl Viewers {
             }
         }
         seen.cpu_ns = clock::thread_cpu() - cpu;
+        seen.missed += still_missing(self.viewers.iter().map(|viewer| viewer.last));
         Ok(seen)
     }
 
@@ -119,6 +120,13 @@ pub fn request(addr: SocketAddr, path: &str) -> Result<TcpStream, Error> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\n\r\n");
     stream.write_all(request.as_bytes()).doing(|| format!("send a viewer's request to {addr}"))?;
     Ok(stream)
+}
+
+/// Frames that viewers lack at the end beside the one who has most: of a viewer that gets nothing any more no gap tells.
+/// One frame of each may still be on its way.
+fn still_missing(last: impl Iterator<Item = Option<u64>> + Clone) -> u64 {
+    let newest = last.clone().flatten().max().unwrap_or(0);
+    last.flatten().map(|last| (newest - last).saturating_sub(1)).sum()
 }
 
 fn locate(id: usize, error: Error) -> Error {
@@ -160,6 +168,12 @@ fn note(part: Part, now: u64, last: &mut Option<u64>, seen: &mut Seen) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_viewer_that_gets_nothing_any_more_lacks_what_the_others_have() {
+        assert_eq!(still_missing([Some(90), Some(89), Some(10), None].into_iter()), 79);
+        assert_eq!(still_missing([].into_iter()), 0);
+    }
 
     #[test]
     fn gaps_are_missed_frames_and_the_first_part_is_not_measured() {

@@ -56,11 +56,13 @@ pub enum Scenario {
     TcpSlow,
     /// A viewer behind a slow link.
     TcpLink,
+    /// A viewer behind links that carry a part of it.
+    TcpShare,
 }
 
 impl Scenario {
     /// All, in the order of the report.
-    pub const ALL: [Scenario; 16] = [
+    pub const ALL: [Scenario; 17] = [
         Scenario::Transcode,
         Scenario::First,
         Scenario::Memory,
@@ -77,6 +79,7 @@ impl Scenario {
         Scenario::TcpIdle,
         Scenario::TcpSlow,
         Scenario::TcpLink,
+        Scenario::TcpShare,
     ];
 
     /// Its name on the command line.
@@ -98,6 +101,7 @@ impl Scenario {
             Scenario::TcpIdle => "tcp-idle",
             Scenario::TcpSlow => "tcp-slow",
             Scenario::TcpLink => "tcp-link",
+            Scenario::TcpShare => "tcp-share",
         }
     }
 
@@ -129,6 +133,7 @@ impl Scenario {
             Scenario::TcpIdle => tcp::idle::run(args, &mut add),
             Scenario::TcpSlow => tcp::slow::run(args, &mut add),
             Scenario::TcpLink => tcp::link::run(args, &mut add),
+            Scenario::TcpShare => tcp::share::run(args, &mut add),
         }
     }
 }

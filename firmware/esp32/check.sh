@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compiles the firmware for ESP32 against stand-ins for ESP-IDF (../stubs), for each board and build type, with gcc and
-# clang, and runs cppcheck over it. This catches typos and wrong types, nothing more: it is not a build, and nothing
-# here has run on a board.
+# clang, runs cppcheck over it, and compares options, component files and partitions with ESP-IDF's rules. This catches
+# typos and wrong types, nothing more: it is not a build, and nothing here has run on a board.
 #
 # check.sh [directory for what it writes]
 set -eu
@@ -20,6 +20,7 @@ need clang clang
 need g++ g++
 need clang++ clang
 need cppcheck cppcheck
+need cmake cmake
 python=python3
 $python -c 'import kconfiglib' 2>/dev/null || python=/usr/bin/python3
 $python -c 'import kconfiglib' 2>/dev/null || { echo "kconfiglib is missing: install Debian's python3-kconfiglib" >&2; exit 1; }
@@ -63,6 +64,14 @@ for option in $(sed -n 's/^ *config \(CAMHERD_[A-Z0-9_]*\)$/\1/p' main/Kconfig.p
     grep -q "CONFIG_$option\\b" main/*.c || fail "$option is used nowhere"
 done
 
+# What ESP-IDF would refuse in its first steps: the components' own files, the partition table.
+for component in main components/*; do
+    for build in CAMERA JPEG HELLO; do
+        cmake -D DIR="$here/$component" -D "CONFIG_CAMHERD_BUILD_$build=1" -P ../stubs/register.cmake ||
+            fail "$component/CMakeLists.txt: CMake does not take it"
+    done
+done
+
 builds=0
 for board in atoms3r-cam esp32-cam custom; do
     for build in CAMERA JPEG HELLO; do
@@ -72,6 +81,8 @@ for board in atoms3r-cam esp32-cam custom; do
             sdkconfig.defaults "sdkconfig.defaults.$board"
         grep -q "^#define CONFIG_CAMHERD_MODEL \"$(model_of $board)\"" "$dir/sdkconfig.h" ||
             fail "sdkconfig.defaults.$board does not choose its board"
+        flash=$(sed -n 's/^#define CONFIG_ESPTOOLPY_FLASHSIZE_\([0-9]*\)MB 1$/\1/p' "$dir/sdkconfig.h")
+        $python ../stubs/partitions.py partitions.csv "$flash" || fail "$board: the partition table does not fit"
         for compiler in gcc clang; do
             compile="$compiler $flags -I$dir -include $dir/sdkconfig.h"
             # shellcheck disable=SC2086
@@ -90,10 +101,11 @@ for board in atoms3r-cam esp32-cam custom; do
 done
 
 for board in ATOMS3R_CAM ESP32_CAM; do
+    chip=$([ $board = ESP32_CAM ] && echo ESP32 || echo ESP32S3)
     for compiler in g++ clang++; do
         sed "s/^#define BOARD_[A-Z0-9_]*/#define BOARD_$board/" ../arduino/camherd_camera/camherd_camera.ino |
-            $compiler -x c++ -std=gnu++17 -Wall -Wextra -Werror -fsyntax-only -I../stubs/arduino -I../stubs/include \
-                -include Arduino.h - || fail "the Arduino sketch for $board does not compile with $compiler"
+            $compiler -x c++ -std=gnu++17 -Wall -Wextra -Werror -fsyntax-only -DCONFIG_IDF_TARGET_$chip=1 \
+                -I../stubs/arduino -I../stubs/include -include Arduino.h - || fail "the Arduino sketch for $board does not compile with $compiler"
     done
 done
 echo "firmware/arduino: the sketch is free of typos and type errors against stand-ins for its libraries (not a build)"

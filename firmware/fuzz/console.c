@@ -14,14 +14,11 @@
         }                                                                                                              \
     } while (0)
 
-static bool ended = true;
-
 static void print(void *context, const char *text, size_t len)
 {
     (void)context;
     CHECK(len > 0 && text[len - 1] == '\n');
     CHECK(memchr(text, '\0', len) == NULL);
-    ended = true;
 }
 
 static ch_found no_string(void *context, const char *space, const char *key, char *to, size_t size)

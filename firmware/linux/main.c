@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ID_MAX 64
+
 static const char help[] =
     "virtual-device: camherd's camera firmware on Linux, with a simulated camera and simulated Wi-Fi\n"
     "\n"
@@ -53,6 +55,17 @@ static bool set_payload(options *o, const char *name)
     return false;
 }
 
+/* A hello has no room for more. */
+static bool set_id(const char *id)
+{
+    size_t len = strlen(id);
+    if (len >= 1 && len <= ID_MAX) {
+        return true;
+    }
+    fprintf(stderr, "virtual-device: --id takes 1 to %d bytes\n", ID_MAX);
+    return false;
+}
+
 static bool set_line(options *o, const char *line)
 {
     if (o->lines == sizeof o->line / sizeof o->line[0]) {
@@ -86,6 +99,7 @@ static bool read_options(int argc, char **argv, options *o, int *status)
             break;
         case 'i':
             o->id = optarg;
+            good = set_id(optarg);
             break;
         case 'c':
             o->ca = optarg;

@@ -114,8 +114,10 @@ void pictures_close(pictures *p)
 
 void pictures_setup(pictures *p, const ch_camera *camera)
 {
+    if (camera->size != p->camera.size) {
+        p->constant = 0; /* no frame of it is out then; otherwise the same picture stays */
+    }
     p->camera = *camera;
-    p->constant = 0;
 }
 
 ch_sensor pictures_sensor(const pictures *p)

@@ -67,7 +67,8 @@ static void reboot(shell *sh, bool rollback)
     sh->wifi.answer_at = CH_NEVER;
     sh->wifi.scan_at = CH_NEVER;
     pictures_return_all(sh->pictures);
-    sh->board.rolled_back = rollback;
+    /* As the boot loader does it: an image that is not confirmed by now is taken back, and that stays known. */
+    sh->board.rolled_back = !sh->new_image && (rollback || sh->board.trial || sh->board.rolled_back);
     start(sh, "software");
 }
 
@@ -159,6 +160,7 @@ static void carry_out(shell *sh, const ch_action *action)
         sh->update_percent = 0;
         break;
     case CH_DO_CONFIRM:
+        sh->board.trial = false;
         sh->board.rolled_back = false;
         break;
     case CH_DO_REBOOT:

@@ -26,7 +26,10 @@ ch_ms now_ms(void);
 /* --- store.c: settings in a file, one `namespace/key=type:value` each --- */
 
 typedef struct store_file store_file;
-/* `path` NULL: settings last as long as the program. NULL: out of memory; a damaged line is ignored with a word. */
+/*
+ * `path` NULL: settings last as long as the program. Gives NULL, with a message, if the file cannot be read; a damaged
+ * line is ignored with a word.
+ */
 store_file *store_open(const char *path);
 void store_close(store_file *store);
 ch_store store_interface(store_file *store);

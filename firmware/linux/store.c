@@ -1,5 +1,6 @@
 #include "shell.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,29 +69,36 @@ static bool read_line(store_file *s, char *line)
     return put(s, line, equals[1], equals + 3);
 }
 
-static void read_all(store_file *s)
+/* False: there is a file, and it cannot be read. */
+static bool read_all(store_file *s)
 {
     char line[NAME_SIZE + VALUE_SIZE + 4];
     FILE *file = fopen(s->path, "r");
     if (file == NULL) {
-        return;
+        return errno == ENOENT;
     }
     for (unsigned number = 1; fgets(line, sizeof line, file) != NULL; number++) {
         if (!read_line(s, line)) {
             fprintf(stderr, "virtual-device: %s, line %u: not a setting, ignored\n", s->path, number);
         }
     }
+    bool good = ferror(file) == 0;
     fclose(file);
+    return good;
 }
 
 store_file *store_open(const char *path)
 {
     store_file *s = calloc(1, sizeof *s);
-    if (s != NULL && path != NULL) {
-        s->path = strdup(path);
-        if (s->path != NULL) {
-            read_all(s);
-        }
+    if (s == NULL || path == NULL) {
+        return s;
+    }
+    s->path = strdup(path);
+    if (s->path == NULL || !read_all(s)) {
+        /* To begin without it would replace it at the next save. */
+        fprintf(stderr, "virtual-device: the settings in %s cannot be read\n", path);
+        store_close(s);
+        return NULL;
     }
     return s;
 }

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #define BACKLOG 4
+/* Reads of what a client that is closed still said; one that goes on for ever must not keep the program. */
+#define LATE_READS 64
 /* As little as a small device has, so that a slow client is noticed early. */
 #define SEND_BUFFER (32 * 1024)
 
@@ -90,7 +92,7 @@ void tcp_close(tcp *t, int client)
         return;
     }
     shutdown(t->clients[client].fd, SHUT_WR);
-    while (recv(t->clients[client].fd, rest, sizeof rest, MSG_DONTWAIT) > 0) {
+    for (int i = 0; i < LATE_READS && recv(t->clients[client].fd, rest, sizeof rest, MSG_DONTWAIT) > 0; i++) {
     }
     forget(t, client);
 }

@@ -72,10 +72,13 @@ void terminal_print(terminal *t, const char *text, size_t len)
     }
 }
 
+/* Takes the last character back, all bytes of it. */
 static void erase_one(terminal *t)
 {
     if (t->len > 0) {
-        t->len--;
+        do {
+            t->len--;
+        } while (t->len > 0 && ((unsigned char)t->line[t->len] & 0xc0) == 0x80);
         if (t->raw) {
             write_all(t, "\b \b", 3);
         }
@@ -113,6 +116,9 @@ void terminal_read(terminal *t, void (*line)(void *, const char *), void *contex
     ssize_t len = read(t->in, bytes, sizeof bytes);
     if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR)) {
         t->open = false;
+        if (t->len > 0) {
+            take(t, '\n', line, context); /* the last line needs no end */
+        }
         return;
     }
     for (ssize_t i = 0; i < len; i++) {

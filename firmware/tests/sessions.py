@@ -8,6 +8,7 @@ A session file is what a person would see on the screen, and what is typed in it
     # a comment
     @start ARGUMENTS      starts the program; {store} is a file that lasts for the session
     @until REGEX LINE     types LINE again and again until REGEX is found in the answer; shows nothing
+    @keys KEYS            types these bytes, written as in Python (\\x7f, \\r); what is echoed is not compared
     cam> LINE             types LINE; the lines up to the next of these are exactly what must be answered
     <number>              in an answer stands for any whole number
 """
@@ -57,7 +58,7 @@ class Device:
             if not chunk:
                 raise SessionError(f"the program ended after {seen.decode(errors='replace')!r}")
             seen += chunk
-        return seen.decode()[: -len(PROMPT)]
+        return seen.decode(errors="replace")[: -len(PROMPT)]
 
     def type(self, line: str) -> list[str]:
         """Types a line; the lines that answer it, without its echo."""
@@ -70,6 +71,11 @@ class Device:
         if "\n" in rest.replace("\r\n", ""):
             raise SessionError(f"a line of {rest!r} ends without a carriage return")
         return rest.split("\r\n")[:-1] if rest else []
+
+    def press(self, keys: str) -> list[str]:
+        """Types bytes as they are; the lines behind the one that they are echoed in."""
+        os.write(self.terminal, keys.encode("ascii").decode("unicode_escape").encode("latin-1"))
+        return self.read_to_prompt().split("\r\n")[1:-1]
 
     def stop(self) -> None:
         os.close(self.terminal)
@@ -129,6 +135,8 @@ def play(program: str, path: Path, store: str) -> None:
             elif line.startswith("@until "):
                 pattern, _, typed = line.removeprefix("@until ").partition(" ")
                 wait_until(device, pattern, typed)
+            elif line.startswith("@keys "):
+                compare(number, wanted, device.press(line.removeprefix("@keys ")))
             else:
                 compare(number, wanted, device.type(line.removeprefix(PROMPT)))
     finally:

@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -57,6 +58,12 @@ class Device:
                 return answer
             time.sleep(0.05)
         raise AssertionError(f"{line!r} never answered {pattern!r}, at last {answer!r}")
+
+    def end_input(self, last: str) -> None:
+        """Types a line without its end, and no more."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(last)
+        self.process.stdin.close()
 
     def stop(self) -> None:
         self.process.terminate()
@@ -246,7 +253,16 @@ def restarts(program: str) -> None:
         pass
     link.say(type="reboot", id=3)
     assert link.text("ack")["id"] == 3
-    assert server.accept().text("hello")["image"] == "confirmed"
+    link = server.accept()
+    assert link.text("hello")["image"] == "confirmed"
+    # An image that restarts before it is confirmed is taken back, and that stays known.
+    link.say(type="update", id=4, url="http://127.0.0.1/x", size=1, sha256=sha, signature=signature)
+    link = server.accept()
+    assert link.text("hello")["image"] == "trial"
+    for _ in range(2):
+        device.type("sys reboot")
+        link = server.accept()
+        assert link.text("hello")["image"] == "rolled-back"
     device.stop()
 
 
@@ -378,7 +394,23 @@ def test_payloads(program: str) -> None:
         with tcpcam_connect(port, b"1235", b"2") as sock:
             frames = [tcpcam_frame(sock), tcpcam_frame(sock)]
             assert frames[0] == frames[1] and frames[0].startswith(first)
+        device.type("cam set quality 5")
+        device.ask_until("cam status", "now_quality=5")
+        with tcpcam_connect(port, b"1235", b"1") as sock:
+            assert tcpcam_frame(sock) == frames[0], "the same picture is another one"
         device.stop()
+
+
+def console_and_store(program: str) -> None:
+    device = Device(program)
+    device.end_input("wifi status\npsram status")
+    device.wait_for("^psram=")
+    device.stop()
+    assert subprocess.run([program, "--id", "x" * 65], capture_output=True, timeout=DEADLINE_S).returncode != 0
+    # A store that cannot be read is not begun anew.
+    with tempfile.TemporaryDirectory() as folder:
+        end = subprocess.run([program, "--store", folder], capture_output=True, text=True, timeout=DEADLINE_S)
+        assert end.returncode != 0 and "cannot be read" in end.stderr, end
 
 
 TESTS: list[Callable[[str], None]] = [
@@ -390,6 +422,7 @@ TESTS: list[Callable[[str], None]] = [
     adaptation,
     tcpcam,
     test_payloads,
+    console_and_store,
 ]
 
 

@@ -23,6 +23,8 @@ def open_socket(server: Server, target: str, *, source: str | None = None, **opt
     options.setdefault("compression", None)
     options.setdefault("max_size", None)
     options.setdefault("ping_interval", None)
+    # All that comes is taken in: with a full queue the library would not see the server's goodbye, and wait for it.
+    options.setdefault("max_queue", None)
     options.setdefault("close_timeout", 5)
     # A connection that outlives a `with` block: cameras and viewers come and go within a test.
     options.setdefault("legacy", True)

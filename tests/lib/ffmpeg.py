@@ -33,7 +33,9 @@ def probe(data: bytes, kind: str) -> dict[str, Any]:
 
 def decode_url(url: str, frames: int) -> dict[str, Any]:
     """Decodes so many frames of a live address; gives what ffmpeg says of them, by ``-f framemd5``."""
-    command = ["ffmpeg", "-v", "error", "-xerror", "-rw_timeout", "15000000", "-i", url]
+    # Of a transport stream it would look at five seconds before it begins; MP4 says at once what is in it.
+    analyze = ["-analyzeduration", "1000000"] if url.endswith("ts") else []
+    command = ["ffmpeg", "-v", "error", "-xerror", "-rw_timeout", "15000000", *analyze, "-i", url]
     command += ["-frames:v", str(frames), "-an", "-f", "framemd5", "-"]
     done = run(command)
     lines = [line for line in done.stdout.decode().splitlines() if line and not line.startswith("#")]

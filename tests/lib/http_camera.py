@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 from typing import Callable, Iterator
 
-from fake_camera import INTERVAL, FakeCamera
+from fake_camera import FakeCamera
 
+#: Time between two pictures of a camera, in seconds.
+INTERVAL = 0.03
 ESP32_BOUNDARY = "123456789000000000000987654321"
 
 

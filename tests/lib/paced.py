@@ -135,9 +135,12 @@ class Origins:
         self._key = key
         self._known: dict[bytes, list[tuple[float, str, int]]] = {}
 
-    def add(self, sender: str, sent: Iterable[tuple[float, bytes]]) -> None:
-        """All messages of a sender with the monotonic times at which they were sent; they may repeat after a while."""
-        for number, (at, payload) in enumerate(sent):
+    def add(self, sender: str, sent: Iterable[tuple[float, bytes]], first: int = 0) -> None:
+        """Messages of a sender, from its number ``first`` on, with the monotonic times at which they were sent.
+
+        They may repeat after a while.
+        """
+        for number, (at, payload) in enumerate(sent, first):
             self._known.setdefault(self._key(payload), []).append((at, sender, number))
 
     def find(self, picture: Picture) -> Sent:

@@ -13,6 +13,7 @@ import time
 from typing import Callable
 
 from sockets import hang_up
+from wait import eventually
 
 #: Largest chunk that the protocol allows.
 MAX_CHUNK = 10 * 1024 * 1024
@@ -108,6 +109,16 @@ class PushServer:
             push = Push(sock)
             self.pushes.append(push)
             threading.Thread(target=push.run, args=(self._pause,), daemon=True).start()
+
+    def ended(self, count: int = 1) -> list[Push]:
+        """Waits until so many connections have been read to their ends; fails for one more."""
+
+        def all_of_them() -> bool:
+            assert len(self.pushes) == count and all(push.closed for push in self.pushes), self.pushes
+            return True
+
+        eventually(all_of_them, f"the end of {count} connections")
+        return self.pushes
 
     def close(self) -> None:
         hang_up(self._listener)

@@ -115,8 +115,8 @@ class Process:
         for task in Path(f"/proc/{self.pid}/task").iterdir():
             try:
                 names.append((task / "comm").read_text().strip())
-            except FileNotFoundError:
-                pass  # It has ended meanwhile.
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # It has ended meanwhile, before its file was opened or after.
         return names
 
 
@@ -166,6 +166,17 @@ class Server(Process):
         self, target: str, headers: Mapping[str, str] | None = None, timeout: float = 15.0
     ) -> http_client.Response:
         return self.request("GET", target, headers, None, timeout)
+
+    @property
+    def token(self) -> str:
+        """The token of the sign-in link that a first start prints, as its last line."""
+
+        def find() -> str:
+            match = re.search(r"^  sign in +\S+/sign-in\?token=(chd_[0-9a-f]{64})$", self.stdout, re.MULTILINE)
+            assert match, f"no link to sign in:\n{self.stdout}"
+            return match[1]
+
+        return eventually(find, "the link to sign in")
 
     def open(self, target: str, headers: Mapping[str, str] | None = None) -> http_client.Stream:
         """An answer without end."""

@@ -66,6 +66,11 @@ def marked(jpeg: bytes, number: int) -> bytes:
     return jpeg[:2] + struct.pack(">BBHQ", 0xFF, jpegs.COM, 10, number) + jpeg[2:]
 
 
+def mark_of(jpeg: bytes) -> int:
+    """The number that ``marked`` put into it."""
+    return struct.unpack_from(">Q", jpeg, 6)[0]
+
+
 class Pusher:
     """A camera that sends when it is told to; it has sent its header unless there is no ``number``."""
 

@@ -13,17 +13,17 @@ const SIGNALS = [
 ];
 
 /** Reasons of a start that a person should look into, and what to do. */
-const TROUBLES = {
-  panic: 'It restarted because its firmware crashed.',
-  watchdog: 'It restarted because its firmware hung.',
-  brownout: 'It restarted because its voltage dropped: try another power supply or cable.',
-};
+const TROUBLES = new Map([
+  ['panic', 'It restarted because its firmware crashed.'],
+  ['watchdog', 'It restarted because its firmware hung.'],
+  ['brownout', 'It restarted because its voltage dropped: try another power supply or cable.'],
+]);
 
 /** What becomes of firmware that has not proved itself, in words. */
-const IMAGES = {
-  trial: ', new and on trial',
-  'rolled-back': ', as before: the latest update did not work and was taken back',
-};
+const IMAGES = new Map([
+  ['trial', ', new and on trial'],
+  ['rolled-back', ', as before: the latest update did not work and was taken back'],
+]);
 
 /** Above this a chip of an ESP32 is marked, °C; it is made for 105. */
 const HOT = 85;
@@ -56,7 +56,10 @@ const MEASURES = [
 export class DevicePanel {
   #values = new Map();
   #controls = new Map();
-  #busy = 0;
+  /** What was chosen and is not sent yet, of each control the newest; and what to say when all of it is done. */
+  #chosen = {};
+  #done = '';
+  #busy = false;
   #said = 0;
 
   /** @param {string} name of the stream */
@@ -101,7 +104,10 @@ export class DevicePanel {
   #control(key, input, label, { read = () => input.value, show = (value) => (input.value = value) } = {}) {
     input.addEventListener('change', () => this.#set({ [key]: read() }));
     const row = h('div', { class: 'setting' }, h('label', { for: input.id, text: label }), input);
-    const control = { input, row, show, read };
+    const control = { input, row, show, read, held: false };
+    // A slider that is being drawn stays in the hand, whatever the device says meanwhile.
+    input.addEventListener('input', () => (control.held = true));
+    for (const event of ['change', 'blur']) input.addEventListener(event, () => (control.held = false));
     this.#controls.set(key, control);
     return control;
   }
@@ -139,26 +145,32 @@ export class DevicePanel {
     return h('div', { class: 'device-actions' }, this.keep, this.restart, this.renew);
   }
 
-  async #send(body) {
-    this.#busy += 1;
-    try {
-      return await ask(location.origin, this.path, { method: 'POST', body });
-    } finally {
-      this.#busy -= 1;
-    }
+  #send(body) {
+    return ask(location.origin, this.path, { method: 'POST', body });
   }
 
+  /** Sends what is chosen: one message at a time, as keys on a slider choose faster than a device answers. */
   async #set(body, done = 'Done.') {
+    Object.assign(this.#chosen, body);
+    this.#done = done;
     this.#say('Telling the device…');
-    try {
-      const { settings } = await this.#send(body);
-      if (this.#busy === 0) this.#show(settings);
-      this.#say(done);
-    } catch (error) {
-      // What is shown must be what is set: the device's own values come back.
-      if (this.#busy === 0 && this.settings) this.#show(this.settings);
-      this.#say(error.message, true);
+    if (this.#busy) return;
+    this.#busy = true;
+    let trouble = '';
+    while (Object.keys(this.#chosen).length > 0) {
+      const chosen = this.#chosen;
+      this.#chosen = {};
+      try {
+        ({ settings: this.settings } = await this.#send(chosen));
+        trouble = '';
+      } catch (error) {
+        trouble = error.message;
+      }
     }
+    this.#busy = false;
+    // What is shown must be what is set: where the device refused, its own values come back.
+    if (this.settings) this.#show(this.settings);
+    this.#say(trouble || this.#done, trouble !== '');
   }
 
   #say(text, isTrouble = false) {
@@ -212,12 +224,14 @@ export class DevicePanel {
     this.#measures(device);
     this.#notes(device);
     // What somebody is about to choose is not taken out of their hand.
-    if (this.#busy === 0 && !this.fields.contains(document.activeElement)) this.#show(device.settings);
+    if (!this.#busy && !this.fields.contains(document.activeElement)) this.#show(device.settings);
   }
 
   #show(settings) {
     this.settings = settings;
-    for (const [key, { show }] of this.#controls) if (settings[key] !== null && settings[key] !== undefined) show(settings[key]);
+    for (const [key, { show, held }] of this.#controls) {
+      if (!held && settings[key] !== null && settings[key] !== undefined) show(settings[key]);
+    }
   }
 
   #sizes(sizes, current) {
@@ -237,7 +251,7 @@ export class DevicePanel {
     };
     const t = age !== null && age < OLD_REPORT_MS ? telemetry : {};
     put('model', hello.model);
-    put('firmware', hello.firmware + (IMAGES[hello.image] ?? ''));
+    put('firmware', hello.firmware + (IMAGES.get(hello.image) ?? ''));
     put('sensor', hello.sensor || 'none found', !hello.sensor);
     put('signal', signal(t.rssi), t.rssi < -70);
     put('temperature', known(t.temperature) && `${t.temperature} °C`, t.temperature >= HOT);
@@ -251,7 +265,7 @@ export class DevicePanel {
   #notes({ hello, connected, resting, update }) {
     const notes = [];
     if (!connected) notes.push('It is not connected. This is what it said before.');
-    if (connected && TROUBLES[hello.reset]) notes.push(TROUBLES[hello.reset]);
+    if (connected && TROUBLES.has(hello.reset)) notes.push(TROUBLES.get(hello.reset));
     if (connected && resting) notes.push('It rests, because nobody watches.');
     if (update?.state === 'failed') notes.push(`The update failed: ${update.error}`);
     if (connected && update?.state === 'restarting') notes.push('It restarts into its update.');

@@ -5,6 +5,7 @@ pub mod fast;
 pub mod idle;
 mod judge;
 pub mod link;
+pub mod share;
 pub mod slow;
 mod trial;
 

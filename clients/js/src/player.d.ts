@@ -10,8 +10,13 @@ export interface PlayerStats {
   mode: 'mse' | 'jpeg';
   /** Codec in use, for people: `H.264`, `MJPEG`; empty before the first picture. */
   codec: string;
-  /** The quality of the picture: a lower one than `high` was asked for, or the connection carries no more. */
+  /**
+   * The quality of the picture: a lower one than `high` was asked for, or the connection carries no more, or the
+   * camera sends no better one now.
+   */
   quality: 'high' | 'medium' | 'low';
+  /** Why it is not the one that was asked for, or why there is no better one, for people; empty when it is. */
+  quality_reason: string;
   /** Why the way of showing is not the one that was wanted, for people; empty when it is. */
   note: string;
   /** Frames shown per second, over the last 3 s. */
@@ -38,7 +43,7 @@ export interface PlayerStats {
 }
 
 export interface CamherdPlayerEventMap extends HTMLElementEventMap {
-  /** State, reason, mode, quality, note or size changed. */
+  /** State, reason, mode, quality, its reason, note or size changed. */
   state: CustomEvent<PlayerStats>;
   /** Twice a second. */
   stats: CustomEvent<PlayerStats>;

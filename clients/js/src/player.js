@@ -11,7 +11,7 @@ const MAX_FPS = 240;
 
 const MODES = ['auto', 'mse', 'jpeg'];
 /** What a `state` event tells of. */
-const SIGNED = ['state', 'reason', 'mode', 'quality', 'note', 'width', 'height'];
+const SIGNED = ['state', 'reason', 'mode', 'quality', 'quality_reason', 'note', 'width', 'height'];
 
 const QUALITIES = ['auto', 'high', 'medium', 'low'];
 

@@ -51,6 +51,7 @@ export class Session {
   #note = '';
   #codec = '';
   #quality = 'high';
+  #qualityReason = '';
   #name;
   #sink = null;
   #mime = null;
@@ -140,6 +141,7 @@ export class Session {
     this.#closeSink();
     this.#expectInit = false;
     this.#quality = 'high';
+    this.#qualityReason = '';
     this.#captured = null;
     this.#lastMedia = performance.now();
     this.#dropped.serverBefore += this.#dropped.server;
@@ -166,6 +168,7 @@ export class Session {
         break;
       case 'quality':
         this.#quality = String(message.quality);
+        this.#qualityReason = String(message.reason ?? '');
         break;
       case 'init':
         this.#init(message);
@@ -343,6 +346,7 @@ export class Session {
       mode: this.#transport,
       codec: this.#codec,
       quality: this.#quality,
+      quality_reason: this.#qualityReason,
       note: this.#note,
       fps: this.#shownRate.rate(now),
       bitrate: this.#received.bitrate(now),

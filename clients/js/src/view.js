@@ -169,9 +169,10 @@ export class PlayerView {
     setText(this.age, known && stats.age_ms !== null ? formatAge(stats.age_ms) : '');
     this.age.className = (stats.age_ms ?? 0) > OLD_MS ? 'age old' : 'age';
     const moving = known && stats.state === 'live';
-    const lower = moving && stats.quality !== 'high';
-    setText(this.quality, lower ? `  ·  ${stats.quality} quality` : '');
-    this.quality.title = lower ? 'The best that this connection carries, or what was asked for' : '';
+    const told = moving && (stats.quality !== 'high' || stats.quality_reason !== '');
+    setText(this.quality, told ? `  ·  ${stats.quality} quality` : '');
+    const usual = 'The best that this connection carries, or what was asked for';
+    this.quality.title = told ? stats.quality_reason || usual : '';
     setText(this.more, moving ? `  ·  ${formatFps(stats.fps)}` : '');
     const size = `${stats.width}×${stats.height}`;
     setText(this.wide, moving ? `  ·  ${formatBitrate(stats.bitrate)}  ·  ${size}  ·  ${stats.codec}` : '');

@@ -153,7 +153,9 @@ def test_the_command_prints_a_line_a_second(server, capsys):
     assert main(["door", "--server", server.url, "--seconds", "1.2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
-    assert lines[0].startswith("1.0 fps  age ") and lines[0].endswith(f" ms  dropped 0  {server.transport}  live")
+    fps, rest = lines[0].split(" ", 1)
+    assert 0.0 < float(fps) <= 1.0, "one frame, in a second that a busy machine makes longer"
+    assert rest.startswith("fps  age ") and rest.endswith(f" ms  dropped 0  {server.transport}  live")
     assert lines[1] == f"0.0 fps  age -  dropped 0  {server.transport}  live"
 
 

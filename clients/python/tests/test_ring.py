@@ -123,7 +123,37 @@ def test_a_frame_that_is_overwritten_while_it_is_copied_is_not_given(writer, mon
         copyto(target[24:], source[24:])
 
     monkeypatch.setattr(np, "copyto", interrupted)
+    every_other = np.empty((SIZE[1], 2 * SIZE[0], 3), np.uint8)[:, ::2]
+    assert frame.pixels(pool, every_other, True, True) is None
+
+
+def overtaking(monkeypatch, write) -> None:
+    """Has a frame written each time that a reader has looked at one and is about to copy it."""
+    take = ArrayPool.take
+
+    def overtaken(pool: ArrayPool, shape: tuple[int, ...]) -> np.ndarray:
+        write()
+        return take(pool, shape)
+
+    monkeypatch.setattr(ArrayPool, "take", overtaken)
+
+
+def test_a_frame_that_is_overwritten_before_it_is_copied_is_not_given(writer, monkeypatch):
+    ring, pool = opened(writer), ArrayPool()
+    writer.write(0, pixels_of(0))
+    frame = ring.frame(0)
+    overtaking(monkeypatch, lambda: writer.write(4, pixels_of(4)))
     assert frame.pixels(pool, None, True, True) is None
+
+
+def test_a_frame_goes_into_any_array_of_its_shape(writer):
+    writer.write(0, pixels_of(0))
+    frame, pool = opened(writer).frame(0), ArrayPool()
+    whole = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
+    every_other = np.zeros((SIZE[1], 2 * SIZE[0], 3), np.uint8)[:, ::2]
+    for out in (whole, every_other, np.asfortranarray(whole)):
+        assert frame.pixels(pool, out, True, True) is out
+        assert np.array_equal(out, pixels_of(0))
 
 
 def test_a_writer_that_died_in_the_middle_of_a_frame_harms_nobody(writer):
@@ -273,13 +303,7 @@ def test_a_writer_that_overtakes_each_copy_is_not_waited_for_without_end(make_se
     stream = server.stream()
     stream.publish()
     cap = capture(server)
-    copyto = np.copyto
-
-    def overtaken(target: np.ndarray, source: np.ndarray) -> None:
-        copyto(target, source)
-        stream.publish()
-
-    monkeypatch.setattr("camherd.ring.np.copyto", overtaken)
+    overtaking(monkeypatch, stream.publish)
     assert cap.read() == (False, None)
 
 

@@ -18,3 +18,17 @@ pub fn share() {
         let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
     }
 }
+
+/// Gives the system back what is free in the heaps, in their middle too. Call it when something large has ended.
+///
+/// What a codec leaves lies between what others hold, and the C library keeps such pages: after ten minutes of cameras and
+/// viewers that came and went the server held 117 MiB of which 3 were in use, and 26 after this. It takes a millisecond or
+/// two, in which other threads may have to wait for memory. Other C libraries do not keep as much, and nothing is done there.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: `malloc_trim` takes a number, and touches no memory but what is free in the allocator.
+        #[expect(unsafe_code, reason = "the C library's own memory, which no safe interface reaches")]
+        let _ = unsafe { libc::malloc_trim(0) };
+    }
+}

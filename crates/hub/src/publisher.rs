@@ -130,6 +130,7 @@ impl Publisher {
             return Err(Superseded);
         }
         self.stream.counters().unit(received, bytes);
+        self.stream.note_awake();
         if !self.live {
             self.live = true;
             self.stream.control().as_holder(self.claim, || self.stream.set_state(StreamState::Live));
@@ -137,11 +138,23 @@ impl Publisher {
         Ok(())
     }
 
+    /// Says whose pictures it sends from the unit received at `from` on: those of the variant of that name, which
+    /// stands in for the stream while its camera sends nothing better; `None` is the stream's own.
+    pub fn stand_in(&self, variant: Option<&'static str>, from: Monotonic) {
+        self.stream.control().as_holder(self.claim, || self.stream.set_stand_in(variant, from));
+    }
+
     /// Says that frames have stopped although the connection is there. The next unit ends it.
     pub fn stalled(&mut self, reason: &str) {
         self.live = false;
         let offline = StreamState::Offline(Arc::from(reason));
         self.stream.control().as_holder(self.claim, || self.stream.set_state(offline));
+    }
+
+    /// Says whether the camera was told that nobody watches, so that it may send few pictures or none. One that was
+    /// woken counts as resting until its next unit.
+    pub fn rest(&self, rests: bool) {
+        self.stream.control().as_holder(self.claim, || self.stream.set_resting(rests));
     }
 
     /// Whether the last word was a unit, not a stall.
@@ -173,6 +186,8 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         self.stream.source().end(self.run, None);
         self.stream.control().release(self.claim, || {
+            self.stream.set_stand_in(None, self.stream.clock().now());
+            self.stream.forget_rest();
             if self.stream.state() != StreamState::Waiting {
                 self.stream.set_state(StreamState::Offline(self.reason.clone()));
             }

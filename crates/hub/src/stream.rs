@@ -13,7 +13,7 @@ use camherd_media::ids::StreamName;
 use camherd_media::time::Monotonic;
 use camherd_media::unit::Unit;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// Renditions that a stream remembers at most although nobody reads or writes them: their keys have sizes in them
 /// that viewers choose, so there is no end to them. A remembered one goes on numbering its units.
@@ -102,6 +102,24 @@ struct Inner {
     /// Why the stream is gone for good, if it is.
     removed: Mutex<Option<std::sync::Arc<str>>>,
     variants: Mutex<BTreeMap<&'static str, Stream>>,
+    stand_in: Mutex<StandIn>,
+    /// One of [`AWAKE`], [`RESTING`] and [`WOKEN`].
+    rest: AtomicU8,
+}
+
+/// The camera sends what is wanted.
+const AWAKE: u8 = 0;
+/// It was told that nobody watches.
+const RESTING: u8 = 1;
+/// It was told that somebody does again, and has sent no unit since.
+const WOKEN: u8 = 2;
+
+/// The variant that stands in for its stream, from when on, and what did before that.
+#[derive(Clone, Copy, Default)]
+struct StandIn {
+    now: Option<&'static str>,
+    since: Monotonic,
+    before: Option<&'static str>,
 }
 
 /// Numbers streams and variants in the order of their creation.
@@ -154,6 +172,8 @@ impl Stream {
             stats: Stats::default(),
             removed: Mutex::new(None),
             variants: Mutex::new(BTreeMap::new()),
+            stand_in: Mutex::default(),
+            rest: AtomicU8::new(AWAKE),
         }))
     }
 
@@ -189,6 +209,51 @@ impl Stream {
     #[must_use]
     pub fn variants(&self) -> Vec<(&'static str, Stream)> {
         lock(&self.0.variants).iter().map(|(name, variant)| (*name, variant.clone())).collect()
+    }
+
+    /// The variant whose pictures were the stream's own at `at`, where its camera sent nothing better
+    /// ([`Publisher::stand_in`]). The latest change is known, so `at` may be the arrival of any unit that a ring holds.
+    #[must_use]
+    pub fn stand_in(&self, at: Monotonic) -> Option<&'static str> {
+        let stand_in = *lock(&self.0.stand_in);
+        if at >= stand_in.since { stand_in.now } else { stand_in.before }
+    }
+
+    pub(crate) fn set_stand_in(&self, variant: Option<&'static str>, since: Monotonic) {
+        let mut stand_in = lock(&self.0.stand_in);
+        if stand_in.now != variant {
+            *stand_in = StandIn { now: variant, since, before: stand_in.now };
+        }
+    }
+
+    /// Whether the camera rests because nobody watches, so that what is held may be old: [`Publisher::rest`]. Whoever
+    /// subscribes wakes it.
+    #[must_use]
+    pub fn is_resting(&self) -> bool {
+        self.0.rest.load(Ordering::Relaxed) != AWAKE
+    }
+
+    pub(crate) fn set_resting(&self, rests: bool) {
+        if rests {
+            self.0.rest.store(RESTING, Ordering::Relaxed);
+        } else {
+            self.replace_rest(RESTING, WOKEN);
+        }
+    }
+
+    /// A unit has come.
+    pub(crate) fn note_awake(&self) {
+        self.replace_rest(WOKEN, AWAKE);
+    }
+
+    /// The camera has left.
+    pub(crate) fn forget_rest(&self) {
+        self.0.rest.store(AWAKE, Ordering::Relaxed);
+    }
+
+    fn replace_rest(&self, from: u8, to: u8) {
+        // Another value is another state, to which this change does not apply.
+        let _ = self.0.rest.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Which variant this is; `None` for a stream itself.

@@ -3,7 +3,8 @@
  * last, updates, adapting to the network); this does one thing: it sends pictures.
  *
  * Boards manager: "esp32 by Espressif Systems" 3.x. Library manager: "WebSockets by Markus Sattler" 2.6 or newer.
- * Tools menu, AtomS3R-CAM: board "M5AtomS3" or "ESP32S3 Dev Module", PSRAM "OPI PSRAM", USB CDC On Boot "Enabled".
+ * Tools menu, AtomS3R-CAM: board "ESP32S3 Dev Module", PSRAM "OPI PSRAM", USB CDC On Boot "Enabled". ("M5AtomS3" is
+ * another device, without PSRAM.)
  * Tools menu, ESP32-CAM: board "AI Thinker ESP32-CAM" (its PSRAM is on).
  */
 #include <WebSocketsClient.h>

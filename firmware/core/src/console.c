@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define SCAN_MAX 200
-#define SCAN_DEFAULT 20
+#define SCAN_MAX 200    /* as older firmware has it */
+#define SCAN_DEFAULT 20 /* the same */
 
 /* The words of a line that are not read yet. */
 typedef struct words {

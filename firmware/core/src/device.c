@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* How often to look whether the last answers have left before a restart. */
+#define REBOOT_CHECK_MS 50
+
 void ch_keep_reason(char reason[CH_REASON_MAX + 1], const char *text)
 {
     ch_text to;
@@ -38,6 +41,7 @@ void ch_device_init(ch_device *d, const ch_board *board, const ch_store *store, 
     d->power = true;
     d->camera_due = now;
     d->asked = CH_NEVER;
+    d->taking = CH_NEVER;
     d->scan_until = CH_NEVER;
     d->update_until = CH_NEVER;
     d->reboot_at = CH_NEVER;
@@ -114,6 +118,7 @@ void ch_device_reboot(ch_device *d, ch_ms now, bool rollback)
 {
     if (d->reboot_at == CH_NEVER) {
         d->reboot_at = now + CH_REBOOT_DELAY_MS;
+        d->reboot_latest = now + CH_SEND_STALL_MS;
         d->reboot_rollback = rollback;
     }
 }
@@ -163,8 +168,7 @@ static void tick(ch_device *d, ch_ms now)
         ch_print_scan_end(d, "timeout");
     }
     if (now >= d->update_until) {
-        ch_event late = {.kind = CH_EV_UPDATE_FAILED, .text = "no progress for a minute"};
-        ch_device_update_event(d, now, &late);
+        ch_device_update_failed(d, "no progress for a minute");
     }
     if (d->trial && d->ws_live && now >= d->ws_since + CH_TRIAL_CONFIRM_MS) {
         d->trial = false;
@@ -230,12 +234,13 @@ static bool camera_differs(const ch_camera *a, const ch_camera *b)
 }
 
 /*
- * Before its buffers may go: frames that wait are let go, those on their way end or are ended by their watchdogs.
- * True once none is out.
+ * Before its buffers may go: frames that wait are let go, those on their way end or are ended by their watchdogs, and
+ * the one that is being taken has come. True once none is out.
  */
 static bool camera_empty(ch_device *d, ch_ms now)
 {
-    d->camera_emptying = ch_frames_in_use(&d->frames) > 0;
+    bool taking = d->taking != CH_NEVER && now < d->taking + CH_CAPTURE_TIMEOUT_MS;
+    d->camera_emptying = taking || ch_frames_in_use(&d->frames) > 0;
     if (d->camera_emptying) {
         ch_device_drop_waiting(d);
         ch_tcpcam_close_hog(&d->tcpcam, now);
@@ -316,6 +321,20 @@ static bool due(bool *flag)
     return was;
 }
 
+/* Whether it is time to restart. Answers leave first, though a picture on its way can hold them up for longer. */
+static bool reboot_due(ch_device *d, ch_ms now)
+{
+    if (now < d->reboot_at) {
+        return false;
+    }
+    bool speaks = d->ws_live && (d->ws_busy || d->ack_count > 0 || d->update_report);
+    if (speaks && now < d->reboot_latest) {
+        d->reboot_at = now + REBOOT_CHECK_MS;
+        return false;
+    }
+    return true;
+}
+
 /* Actions that happen seldom. */
 static bool rare_next(ch_device *d, ch_ms now, ch_action *action)
 {
@@ -329,7 +348,7 @@ static bool rare_next(ch_device *d, ch_ms now, ch_action *action)
         action->update = &d->update;
     } else if (due(&d->confirm_due)) {
         action->kind = CH_DO_CONFIRM;
-    } else if (now >= d->reboot_at) {
+    } else if (reboot_due(d, now)) {
         d->reboot_at = CH_NEVER;
         action->kind = CH_DO_REBOOT;
         action->rollback = d->reboot_rollback;

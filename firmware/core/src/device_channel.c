@@ -93,29 +93,42 @@ void ch_device_text_in(ch_device *d, ch_ms now, const char *text, size_t len)
     }
 }
 
+static void update_progress(ch_device *d, ch_ms now, uint32_t percent)
+{
+    if (percent > 100) {
+        percent = 100;
+    }
+    if (percent <= d->update_percent) {
+        return;
+    }
+    /* One report per tenth is enough for a progress bar. */
+    d->update_report = d->update_report || percent / 10 != d->update_percent / 10;
+    d->update_percent = (uint8_t)percent;
+    d->update_until = now + CH_UPDATE_TIMEOUT_MS;
+}
+
+void ch_device_update_failed(ch_device *d, const char *why)
+{
+    d->update_report = true;
+    d->update_until = CH_NEVER;
+    d->update_state = CH_UPDATE_FAILED;
+    ch_keep_reason(d->update_error, why == NULL ? "unknown" : why);
+}
+
 void ch_device_update_event(ch_device *d, ch_ms now, const ch_event *event)
 {
     if (d->update_state != CH_UPDATE_LOADING) {
         return;
     }
     if (event->kind == CH_EV_UPDATE_PROGRESS) {
-        uint8_t percent = (uint8_t)(event->number > 100 ? 100 : event->number);
-        if (percent > d->update_percent) {
-            /* One report per tenth is enough for a progress bar. */
-            d->update_report = d->update_report || percent / 10 != d->update_percent / 10;
-            d->update_percent = percent;
-            d->update_until = now + CH_UPDATE_TIMEOUT_MS;
-        }
-        return;
-    }
-    d->update_report = true;
-    d->update_until = CH_NEVER;
-    if (event->kind == CH_EV_UPDATE_DONE) {
+        update_progress(d, now, event->number);
+    } else if (event->kind == CH_EV_UPDATE_DONE) {
+        d->update_report = true;
+        d->update_until = CH_NEVER;
         d->update_state = CH_UPDATE_RESTARTING;
         ch_device_reboot(d, now, false);
     } else {
-        d->update_state = CH_UPDATE_FAILED;
-        ch_keep_reason(d->update_error, event->text == NULL ? "unknown" : event->text);
+        ch_device_update_failed(d, event->text);
     }
 }
 

@@ -105,9 +105,11 @@ static void camera_up(ch_device *d, ch_ms now, const ch_sensor *sensor)
 static void camera_event(ch_device *d, ch_ms now, const ch_event *event)
 {
     if (event->kind == CH_EV_CAMERA_ERROR) {
+        d->taking = CH_NEVER;
         d->counters.camera_errors++;
         ch_policy_captured(&d->policy, now);
     } else if (d->camera_sent) {
+        d->taking = CH_NEVER; /* who sets the camera up takes nothing, and may have dropped the order to */
         if (event->kind == CH_EV_CAMERA_UP) {
             camera_up(d, now, event->sensor);
         } else {

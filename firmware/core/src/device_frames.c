@@ -66,6 +66,7 @@ bool ch_device_wants_frame(ch_device *d, ch_ms now)
     if (d->asked == CH_NEVER) {
         d->asked = now;
     }
+    d->taking = now;
     return true;
 }
 
@@ -85,6 +86,7 @@ bool ch_device_frame(ch_device *d, ch_ms now, const ch_frame *frame)
 {
     int number = ch_frames_add(&d->frames, frame);
     d->asked = CH_NEVER;
+    d->taking = CH_NEVER;
     if (number == CH_NO_FRAME) {
         return false;
     }
@@ -105,8 +107,8 @@ bool ch_device_frame(ch_device *d, ch_ms now, const ch_frame *frame)
 
 bool ch_device_frame_next(ch_device *d, ch_ms now, ch_action *action)
 {
-    if (!d->ws_live || d->ws_busy || d->ws_pending == CH_NO_FRAME) {
-        return false;
+    if (!d->ws_live || d->ws_busy || d->ws_pending == CH_NO_FRAME || d->reboot_at != CH_NEVER) {
+        return false; /* before a restart the way is kept free for the last answers */
     }
     const ch_frame *frame = ch_frames_at(&d->frames, d->ws_pending);
     if (!ch_frame_is_fresh(frame, now)) {

@@ -179,7 +179,9 @@ void ch_print_stream(const ch_device *d)
     begin(&l);
     put(&l, "host", s->host);
     put_u32(&l, "port", s->port);
-    put(&l, "saved", yes(set && ch_settings_equal(s, &d->stored, CH_GROUP_STREAM)));
+    /* Without a host a server is looked for; a name or a token can be kept all the same. */
+    bool any = set || s->name[0] != '\0' || s->token[0] != '\0';
+    put(&l, "saved", yes(any && ch_settings_equal(s, &d->stored, CH_GROUP_STREAM)));
     put(&l, "runtime", yes(set));
     put(&l, "streaming", on(!d->stream_off));
     put(&l, "ws", ch_link_ws_word(&d->link));

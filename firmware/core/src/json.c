@@ -375,26 +375,6 @@ bool ch_json_u32(const ch_json_member *at, uint32_t max, uint32_t *out)
     return ch_parse_u32(copy, 0, max, out);
 }
 
-bool ch_json_i32(const ch_json_member *at, int32_t min, int32_t max, int32_t *out)
-{
-    ch_json_member positive = *at;
-    bool negative = at->kind == CH_JSON_NUMBER && at->value[0] == '-';
-    uint32_t size;
-    if (negative) {
-        positive.value++;
-        positive.value_len--;
-    }
-    if (!ch_json_u32(&positive, INT32_MAX, &size)) {
-        return false;
-    }
-    int32_t signed_value = negative ? -(int32_t)size : (int32_t)size;
-    if (signed_value < min || signed_value > max) {
-        return false;
-    }
-    *out = signed_value;
-    return true;
-}
-
 bool ch_json_bool(const ch_json_member *at, bool *out)
 {
     if (at->kind != CH_JSON_BOOL) {

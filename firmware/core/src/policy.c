@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define QUALITY_DOWN 10
-#define QUALITY_UP 5
+#define QUALITY_DOWN 10 /* small enough that no step is seen as a jump */
+#define QUALITY_UP 5    /* half of it: up more carefully than down */
 
 static uint8_t lower(uint8_t a, uint8_t b)
 {
@@ -100,11 +100,19 @@ void ch_policy_sensor(ch_policy *p, ch_size_set sizes, uint8_t max_fps)
 
 void ch_policy_ws(ch_policy *p, ch_ms now, bool up)
 {
+    if (!up && p->ws_up) {
+        p->starved = p->sending != CH_NEVER && !p->delivered;
+    }
     p->ws_up = up;
+    p->delivered = false;
     p->demand_known = false;
     p->sending = CH_NEVER;
     p->next_ws = now;
     adapt_anew(p, now);
+    if (p->starved && p->set.adapt) {
+        p->quality = lower(p->set.quality, CH_QUALITY_FLOOR);
+        p->fps = CH_FPS_MIN;
+    }
     retime(p, now);
 }
 
@@ -171,6 +179,7 @@ void ch_policy_send_ended(ch_policy *p, ch_ms now)
     if (p->sending != CH_NEVER) {
         p->busy += (uint32_t)(now - p->sending);
         p->sent++;
+        p->delivered = true;
         p->sending = CH_NEVER;
     }
 }

@@ -21,10 +21,10 @@
 #define PRIORITY_CAMERA 5
 #define PRIORITY_UPDATE 3
 
-/* Stacks, bytes. The core's calls take up to 3 KB. */
+/* Stacks, bytes. The core's calls take up to 3 KB, a logged error 1 KB, storing a setting 2 KB. */
 #define STACK_DEVICE 6144
 #define STACK_CAMERA 6144
-#define STACK_UPLINK 6144
+#define STACK_UPLINK 8192 /* a send that fails tells the core from within the client */
 #define STACK_WEBSOCKET 8192 /* TLS handshakes happen on it */
 #define STACK_TCPCAM 5120
 #define STACK_UPDATE 8192

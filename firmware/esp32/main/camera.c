@@ -8,6 +8,12 @@
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 
+/*
+ * Between two orders. Where pictures are slower to make than they are wanted, the next order is there when one is done,
+ * and without a pause the idle task of this core would never run: after 5 s ESP-IDF's watchdog restarts the chip.
+ */
+#define PAUSE_TICKS 1
+
 buffer buffers[BUFFERS];
 static TaskHandle_t task;
 static atomic_bool busy;
@@ -142,6 +148,7 @@ static void run(void *unused)
     (void)unused;
     for (;;) {
         while (work()) {
+            vTaskDelay(PAUSE_TICKS);
         }
         source_tidy();
         (void)ulTaskNotifyTake(pdTRUE, portMAX_DELAY);

@@ -180,7 +180,13 @@ static const char *update(void)
 {
     load l = {.percent = 0};
     const esp_partition_t *slot = esp_ota_get_next_update_partition(NULL);
-    const char *why = slot == NULL ? "there is no second place for an image" : check_signature();
+    if (slot == NULL) {
+        return "there is no second place for an image";
+    }
+    if (ota_is_trial()) {
+        return "this image is on trial itself; try again when it has held a connection"; /* esp_ota_begin refuses */
+    }
+    const char *why = check_signature();
     if (why != NULL) {
         return why;
     }
@@ -234,8 +240,11 @@ void ota_reboot(bool rollback)
 {
     vTaskDelay(pdMS_TO_TICKS(BEFORE_RESTART_MS));
     if (rollback && ota_is_trial()) {
-        /* Restarts if it can; with nothing to go back to, this image is all there is. */
-        app_check(esp_ota_mark_app_invalid_rollback_and_reboot(), "going back", "This image starts again.");
+        /*
+         * Restarts if it can. It cannot where the other image came by cable and no update was ever confirmed: nothing
+         * is noted about that image. The bootloader goes back to it all the same when one on trial restarts.
+         */
+        app_check(esp_ota_mark_app_invalid_rollback_and_reboot(), "going back", "The bootloader is left to do it.");
     }
     esp_restart();
 }

@@ -22,7 +22,11 @@ static const char *TAG = "uplink";
 
 /* Larger messages go out as fragments of this size. */
 #define BUFFER_SIZE (16 * 1024)
-/* Connecting, and a write that makes no progress. Below the core's own limits, so that its reasons are the exact ones. */
+/*
+ * Connecting, and a write that makes no progress. Below the core's limit for connecting, so that this reason is the exact
+ * one. Not below CH_SEND_STALL_MS: after a write that was cut short the client goes on with a new frame, which no server
+ * can make sense of, and by then the core ends the connection anyway.
+ */
 #define NETWORK_TIMEOUT_MS 5000
 /* Sending waits so long for room; the core gives up after CH_SEND_STALL_MS. */
 #define SEND_TIMEOUT_MS 3000
@@ -31,6 +35,8 @@ static const char *TAG = "uplink";
 #define FRAMES_KEPT_MAX CH_FRAMES_MAX
 /* The client's task is there within a tick; this is for a chip that is very busy. */
 #define BEGIN_WAIT_MS 1000
+/* Between two looks whether the other side has come so far; at least a tick, so that other tasks run. */
+#define LOOK_MS 1
 
 /* Guarded by `guard`, which nobody holds while waiting. */
 static struct {
@@ -49,7 +55,8 @@ static struct {
 static SemaphoreHandle_t guard;
 static TaskHandle_t task;
 static atomic_uint told_down;
-static atomic_bool begun; /* the task of `client` runs */
+static atomic_bool begun;   /* the task of `client` runs */
+static atomic_bool started; /* esp_websocket_client_start has returned */
 
 /* The task's own. */
 static esp_websocket_client_handle_t client;
@@ -178,9 +185,12 @@ static const char *reason_of(const esp_websocket_error_codes_t *error, char *roo
 /* Whether the server's host gave a sign of life by how it ended. */
 static bool is_alive(const esp_websocket_error_codes_t *error)
 {
-    int number = error->esp_transport_sock_errno;
-    return error->esp_ws_handshake_status_code > 0 || error->error_type == WEBSOCKET_ERROR_TYPE_SERVER_CLOSE ||
-           number == ECONNREFUSED || number == ECONNRESET;
+    if (error->esp_ws_handshake_status_code > 0 || error->error_type == WEBSOCKET_ERROR_TYPE_SERVER_CLOSE) {
+        return true;
+    }
+    /* The client leaves this field as it was for errors of another kind. */
+    int number = error->error_type == WEBSOCKET_ERROR_TYPE_TCP_TRANSPORT ? error->esp_transport_sock_errno : 0;
+    return number == ECONNREFUSED || number == ECONNRESET;
 }
 
 static void tell(ch_event_kind kind, uint32_t attempt)
@@ -227,6 +237,19 @@ static void on_data(const esp_websocket_event_data_t *data, uint32_t attempt)
     }
 }
 
+/*
+ * The client's task waits until the call that has made it is over. In its end that call notes (up to version 1.7) that
+ * the client does not stand still: about a task that has failed and ended by then it would be wrong, and whoever ends
+ * the client would wait for that task for ever.
+ */
+static void on_begin(void)
+{
+    atomic_store(&begun, true);
+    while (!atomic_load(&started)) {
+        vTaskDelay(pdMS_TO_TICKS(LOOK_MS));
+    }
+}
+
 /* Called by the client's task, and by ours when sending fails. */
 static void on_event(void *arg, esp_event_base_t base, int32_t id, void *event_data)
 {
@@ -234,8 +257,10 @@ static void on_event(void *arg, esp_event_base_t base, int32_t id, void *event_d
     const esp_websocket_event_data_t *data = event_data;
     uint32_t attempt = (uint32_t)(uintptr_t)arg;
     char room[24];
-    atomic_store(&begun, true);
     switch (id) {
+    case WEBSOCKET_EVENT_BEGIN:
+        on_begin();
+        break;
     case WEBSOCKET_EVENT_CONNECTED:
         tell(CH_EV_WS_UP, attempt);
         break;
@@ -259,7 +284,7 @@ static void on_event(void *arg, esp_event_base_t base, int32_t id, void *event_d
 static void end_client(void)
 {
     if (client != NULL) {
-        /* Waits for the client's task, at most NETWORK_TIMEOUT_MS. */
+        /* Waits for the client's task: NETWORK_TIMEOUT_MS, or as long as it takes to resolve a name. */
         app_check(esp_websocket_client_destroy(client), "ending a connection", "Its memory is lost until a restart.");
         client = NULL;
     }
@@ -300,8 +325,8 @@ static bool start_client(uint32_t attempt)
  */
 static void wait_for_begin(void)
 {
-    for (int waited = 0; waited < BEGIN_WAIT_MS && !atomic_load(&begun); waited++) {
-        vTaskDelay(pdMS_TO_TICKS(1));
+    for (int waited = 0; waited < BEGIN_WAIT_MS && !atomic_load(&begun); waited += LOOK_MS) {
+        vTaskDelay(pdMS_TO_TICKS(LOOK_MS));
     }
 }
 
@@ -310,7 +335,10 @@ static void open_client(uint32_t attempt)
     end_client();
     opened = attempt;
     atomic_store(&begun, false);
-    if (start_client(attempt)) {
+    atomic_store(&started, false);
+    bool good = start_client(attempt);
+    atomic_store(&started, true);
+    if (good) {
         wait_for_begin();
     } else {
         end_client();

@@ -14,6 +14,7 @@
 static atomic_uint current; /* attempt */
 static atomic_bool joining; /* wanted by the core: events of what it has left are old news */
 static atomic_bool leaving; /* asked for, and its event has not come yet */
+static atomic_bool associated; /* with an access point, with an address or not yet */
 static atomic_bool scanning;
 static wifi_config_t noted; /* what to join, copied while the core's lock was held */
 static bool resting;
@@ -107,8 +108,13 @@ static void on_wifi(void *unused, esp_event_base_t base, int32_t id, void *data)
     (void)base;
     if (id == WIFI_EVENT_SCAN_DONE) {
         scan_done(data);
+    } else if (id == WIFI_EVENT_STA_CONNECTED) {
+        atomic_store(&associated, true);
+        /* Events come in order: one that is still awaited now never was, for there was nothing to leave. */
+        atomic_store(&leaving, false);
     } else if (id == WIFI_EVENT_STA_DISCONNECTED) {
         const wifi_event_sta_disconnected_t *event = data;
+        atomic_store(&associated, false);
         /* What we asked for ends the attempt before, not the one that may run by now. */
         bool asked = event->reason == WIFI_REASON_ASSOC_LEAVE && atomic_exchange(&leaving, false);
         if (atomic_load(&joining) && !asked) {
@@ -127,7 +133,8 @@ static void on_ip(void *unused, esp_event_base_t base, int32_t id, void *data)
         ch_event up = {.kind = CH_EV_WIFI_UP, .attempt = atomic_load(&current)};
         up.text = esp_ip4addr_ntoa(&event->ip_info.ip, address, sizeof address);
         app_event_soon(&up);
-    } else if (id == IP_EVENT_STA_LOST_IP && atomic_load(&joining)) {
+    } else if (id == IP_EVENT_STA_LOST_IP && atomic_load(&joining) && atomic_load(&associated)) {
+        /* After a disconnect it comes two minutes late, in the middle of another attempt. */
         tell_down("no-address");
     }
 }

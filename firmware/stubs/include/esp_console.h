@@ -29,9 +29,8 @@ esp_err_t esp_console_cmd_register(const esp_console_cmd_t *cmd) STUB_CHECKED;
 esp_err_t esp_console_start_repl(esp_console_repl_t *repl) STUB_CHECKED;
 #if CONFIG_ESP_CONSOLE_USB_SERIAL_JTAG
 typedef struct {
-    char stub_of_an_empty_struct;
 } esp_console_dev_usb_serial_jtag_config_t;
-#define ESP_CONSOLE_DEV_USB_SERIAL_JTAG_CONFIG_DEFAULT() {0}
+#define ESP_CONSOLE_DEV_USB_SERIAL_JTAG_CONFIG_DEFAULT() {}
 esp_err_t esp_console_new_repl_usb_serial_jtag(const esp_console_dev_usb_serial_jtag_config_t *dev_config,
                                                const esp_console_repl_config_t *repl_config,
                                                esp_console_repl_t **ret_repl) STUB_CHECKED;

@@ -1,4 +1,4 @@
 #pragma once
 #include "esp_err.h"
-typedef enum { ESP_MAC_WIFI_STA, ESP_MAC_WIFI_SOFTAP, ESP_MAC_BT, ESP_MAC_ETH } esp_mac_type_t;
+typedef enum { ESP_MAC_WIFI_STA, ESP_MAC_WIFI_SOFTAP, ESP_MAC_BT, ESP_MAC_ETH, ESP_MAC_IEEE802154 } esp_mac_type_t;
 esp_err_t esp_read_mac(uint8_t *mac, esp_mac_type_t type) STUB_CHECKED;

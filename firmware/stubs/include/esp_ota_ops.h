@@ -19,7 +19,8 @@ typedef enum {
     ESP_OTA_IMG_PENDING_VERIFY = 1,
     ESP_OTA_IMG_VALID = 2,
     ESP_OTA_IMG_INVALID = 3,
-    ESP_OTA_IMG_ABORTED = 4
+    ESP_OTA_IMG_ABORTED = 4,
+    ESP_OTA_IMG_UNDEFINED = 0xffffffffu
 } esp_ota_img_states_t;
 #define OTA_SIZE_UNKNOWN 0xffffffff
 #define OTA_WITH_SEQUENTIAL_WRITES 0xfffffffe

@@ -2,7 +2,12 @@
 #include "esp_event.h"
 #include "freertos/FreeRTOS.h"
 #include <stdbool.h>
-typedef enum {
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+/* From tcp_transport's esp_transport_ws.h. */
+typedef struct esp_transport_item_t *esp_transport_handle_t;
+typedef enum ws_transport_opcodes {
     WS_TRANSPORT_OPCODES_CONT = 0x00,
     WS_TRANSPORT_OPCODES_TEXT = 0x01,
     WS_TRANSPORT_OPCODES_BINARY = 0x02,
@@ -13,6 +18,7 @@ typedef enum {
     WS_TRANSPORT_OPCODES_NONE = 0x100
 } ws_transport_opcodes_t;
 typedef struct esp_websocket_client *esp_websocket_client_handle_t;
+ESP_EVENT_DECLARE_BASE(WEBSOCKET_EVENTS);
 typedef enum {
     WEBSOCKET_EVENT_ANY = -1,
     WEBSOCKET_EVENT_ERROR = 0,
@@ -50,9 +56,19 @@ typedef struct {
     int payload_len;
     int payload_offset;
     esp_websocket_error_codes_t error_handle;
-} esp_websocket_event_data_t;
+} esp_websocket_event_data_t; /* since 1.8.0 with the status of a close frame, too */
+typedef enum {
+    WEBSOCKET_TRANSPORT_UNKNOWN = 0x0,
+    WEBSOCKET_TRANSPORT_OVER_TCP,
+    WEBSOCKET_TRANSPORT_OVER_SSL
+} esp_websocket_transport_t;
 typedef struct {
     const char *uri;
+    const char *host;
+    int port;
+    const char *username;
+    const char *password;
+    const char *path;
     bool disable_auto_reconnect;
     bool enable_close_reconnect;
     void *user_context;
@@ -60,14 +76,31 @@ typedef struct {
     const char *task_name;
     int task_stack;
     int buffer_size;
+    const char *cert_pem;
+    size_t cert_len;
+    const char *client_cert;
+    size_t client_cert_len;
+    const char *client_key;
+    size_t client_key_len;
+    esp_websocket_transport_t transport;
+    const char *subprotocol;
     const char *user_agent;
     const char *headers;
     int pingpong_timeout_sec;
     bool disable_pingpong_discon;
+    bool use_global_ca_store;
     esp_err_t (*crt_bundle_attach)(void *conf);
+    const char *cert_common_name;
+    bool skip_cert_common_name_check;
+    bool keep_alive_enable;
+    int keep_alive_idle;
+    int keep_alive_interval;
+    int keep_alive_count;
     int reconnect_timeout_ms;
     int network_timeout_ms;
     size_t ping_interval_sec;
+    struct ifreq *if_name;
+    esp_transport_handle_t ext_transport;
 } esp_websocket_client_config_t;
 esp_websocket_client_handle_t esp_websocket_client_init(const esp_websocket_client_config_t *config);
 esp_err_t esp_websocket_client_append_header(esp_websocket_client_handle_t client, const char *key,
@@ -81,4 +114,4 @@ int esp_websocket_client_send_text(esp_websocket_client_handle_t client, const c
 int esp_websocket_client_send_with_opcode(esp_websocket_client_handle_t client, ws_transport_opcodes_t opcode,
                                           const uint8_t *data, int len, TickType_t timeout);
 esp_err_t esp_websocket_register_events(esp_websocket_client_handle_t client, esp_websocket_event_id_t event,
-                                        esp_event_handler_t handler, void *arg) STUB_CHECKED;
+                                        esp_event_handler_t event_handler, void *event_handler_arg) STUB_CHECKED;

@@ -9,9 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long ending a client may take, ms of the device's time. */
+#define END_MS 60000
+
 struct esp_websocket_client {
     pthread_mutex_t mutex; /* guards what follows; not held while an event is handled */
     bool started, run, up;
+    bool stopped; /* what the real one's STOPPED_BIT says */
     unsigned pongs;
     esp_event_handler_t handler;
     void *arg;
@@ -81,6 +85,21 @@ static void set_up(esp_websocket_client_handle_t c, bool up)
     pthread_mutex_unlock(&c->mutex);
 }
 
+static void set_stopped(esp_websocket_client_handle_t c, bool stopped)
+{
+    pthread_mutex_lock(&c->mutex);
+    c->stopped = stopped;
+    pthread_mutex_unlock(&c->mutex);
+}
+
+static bool is_stopped(esp_websocket_client_handle_t c)
+{
+    pthread_mutex_lock(&c->mutex);
+    bool stopped = c->stopped;
+    pthread_mutex_unlock(&c->mutex);
+    return stopped;
+}
+
 static void live(esp_websocket_client_handle_t c)
 {
     bool up;
@@ -121,9 +140,11 @@ static void *run(void *client)
     pthread_mutex_lock(&c->mutex);
     c->run = true;
     pthread_mutex_unlock(&c->mutex);
+    set_stopped(c, false);
     tell_plain(c, WEBSOCKET_EVENT_BEGIN);
     live(c);
     tell_plain(c, WEBSOCKET_EVENT_FINISH);
+    set_stopped(c, true);
     return NULL;
 }
 
@@ -157,6 +178,9 @@ esp_err_t esp_websocket_register_events(esp_websocket_client_handle_t c, esp_web
 esp_err_t esp_websocket_client_start(esp_websocket_client_handle_t c)
 {
     c->started = pthread_create(&c->thread, NULL, run, c) == 0;
+    /* As versions up to 1.7 do, and now and then after the task has had time to fail and end. */
+    sleep_ms(chance(4) == 0 ? 200 : 0);
+    set_stopped(c, false);
     return c->started ? ESP_OK : ESP_FAIL;
 }
 
@@ -168,6 +192,12 @@ esp_err_t esp_websocket_client_destroy(esp_websocket_client_handle_t c)
     if (c->started) {
         if (pthread_equal(pthread_self(), c->thread)) {
             broken("a client was ended by its own task");
+        }
+        for (unsigned waited = 0; !is_stopped(c); waited += 10) {
+            if (waited > END_MS) {
+                broken("a client is being ended that has no task any more");
+            }
+            sleep_ms(10);
         }
         pthread_join(c->thread, NULL);
     }

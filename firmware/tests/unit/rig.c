@@ -15,6 +15,7 @@ void rig_restart(rig *r)
     memset(r->used, 0, sizeof r->used);
     memset(r->tcp_sends, 0, sizeof r->tcp_sends);
     r->ws_sends = NULL;
+    r->taking = false;
     ch_device_init(&r->d, &r->board, &r->store, (ch_printer){r, print}, 42, r->now);
 }
 
@@ -40,6 +41,7 @@ void rig_init(rig *r)
 
 void rig_event(rig *r, ch_event event)
 {
+    r->taking = r->taking && event.kind != CH_EV_CAMERA_ERROR;
     ch_device_event(&r->d, r->now, &event);
 }
 
@@ -70,7 +72,9 @@ static void set_camera(rig *r, const ch_action *action)
 {
     if (!action->power || !r->d.camera_up || action->camera.size != r->camera.camera.size) {
         assert_int_equal(rig_used(r), 0);
+        assert_true(!r->taking || r->now >= r->taking_since + CH_CAPTURE_TIMEOUT_MS);
     }
+    r->taking = false;
     r->camera = *action;
     if (!action->power || r->mute_camera) {
         return;
@@ -185,24 +189,49 @@ void rig_run(rig *r)
     }
 }
 
-bool rig_frame(rig *r)
+/* Hands a frame to the core, which has to have room for it. */
+static void give_frame(rig *r)
 {
-    rig_run(r);
-    if (!ch_device_wants_frame(&r->d, r->now)) {
-        return false;
-    }
-    rig_run(r);
     for (unsigned i = 0; i < RIG_BUFFERS; i++) {
         if (!r->used[i]) {
             ch_frame frame = {.data = r->bytes[i], .len = 16, .taken = r->now, .capture_ms = 5, .handle = &r->used[i]};
             r->used[i] = true;
             assert_true(ch_device_frame(&r->d, r->now, &frame));
             rig_run(r);
-            return true;
+            return;
         }
     }
     fail_msg("the core holds more frames than it may");
-    return false;
+}
+
+static bool wants_frame(rig *r)
+{
+    rig_run(r);
+    if (r->taking || !ch_device_wants_frame(&r->d, r->now)) {
+        return false;
+    }
+    rig_run(r);
+    return true;
+}
+
+bool rig_frame(rig *r)
+{
+    if (!wants_frame(r)) {
+        return false;
+    }
+    give_frame(r);
+    return true;
+}
+
+void rig_take(rig *r)
+{
+    if (r->taking) {
+        r->taking = false;
+        give_frame(r);
+    } else if (wants_frame(r)) {
+        r->taking = !r->d.camera_sent; /* who sets the camera up takes nothing */
+        r->taking_since = r->now;
+    }
 }
 
 unsigned rig_used(const rig *r)
@@ -223,6 +252,9 @@ void rig_pass(rig *r, ch_ms ms)
         }
         assert_true(rig_used(r) <= r->board.frames);
         ch_ms next = ch_device_deadline(&r->d, r->now);
+        if (next <= r->now && r->taking) {
+            next = r->now + 10; /* a frame is due, and under way */
+        }
         /* One that has passed without anything to do would keep a shell spinning. */
         assert_true(next > r->now);
         if (next > end) {

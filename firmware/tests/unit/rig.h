@@ -26,6 +26,8 @@ typedef struct rig {
     uint8_t bytes[RIG_BUFFERS][16];
     /* what a socket still sends from: none of it may be in a buffer that is given back */
     const uint8_t *ws_sends, *tcp_sends[CH_TCPCAM_CLIENTS];
+    bool taking; /* a frame, in a task of its own; since: */
+    ch_ms taking_since;
     /* how the shell behaves */
     bool mute_wifi, mute_camera, mute_texts, mute_pongs, hold_frames, no_tcp;
     const char *camera_fault;
@@ -51,6 +53,8 @@ void rig_sent(rig *r);
 void rig_text(rig *r, const char *text);
 /* Gives a frame that was just taken; false: the device wants none or does not take it. */
 bool rig_frame(rig *r);
+/* As a task of its own does it: begins to take a frame if one is wanted, and at the next call gives it. */
+void rig_take(rig *r);
 unsigned rig_used(const rig *r);
 /* A device that is connected and has said hello. */
 void rig_streaming(rig *r);

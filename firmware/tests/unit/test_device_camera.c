@@ -264,6 +264,49 @@ static void a_camera_that_is_off_wakes_nobody(void **state)
     assert_true(ch_device_deadline(&r.d, r.now) == CH_NEVER);
 }
 
+static void buffers_stay_while_a_frame_is_being_taken(void **state)
+{
+    ch_frame frame = {.data = r.bytes[0], .len = 16, .handle = &r.used[0]};
+    (void)state;
+    rig_streaming(&r);
+    /* The camera's task is at it when the size changes: its frame would lie in a buffer that goes. */
+    assert_true(ch_device_wants_frame(&r.d, r.now));
+    rig_line(&r, "cam set size svga");
+    rig_run(&r);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 1);
+    frame.taken = r.now;
+    r.used[0] = true;
+    assert_true(ch_device_frame(&r.d, r.now, &frame));
+    rig_run(&r);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 2);
+    /* An error ends it too. */
+    r.now += 40;
+    assert_true(ch_device_wants_frame(&r.d, r.now));
+    rig_line(&r, "cam set size vga");
+    rig_run(&r);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 2);
+    rig_event(&r, (ch_event){.kind = CH_EV_CAMERA_ERROR});
+    rig_run(&r);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 3);
+    /* So does setting up the camera meanwhile, for which buffers stay. */
+    r.now += 40;
+    assert_true(ch_device_wants_frame(&r.d, r.now));
+    rig_line(&r, "cam set quality 30");
+    rig_run(&r);
+    rig_line(&r, "cam set size qvga");
+    rig_run(&r);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 5);
+    /* One that never ends is not waited for. */
+    r.now += 40;
+    assert_true(ch_device_wants_frame(&r.d, r.now));
+    rig_line(&r, "cam power 0");
+    rig_run(&r);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 5);
+    rig_pass(&r, CH_CAPTURE_TIMEOUT_MS + 100);
+    assert_int_equal(r.counts[CH_DO_CAMERA], 6);
+    assert_false(r.camera.power);
+}
+
 static void a_slow_client_does_not_hold_the_camera(void **state)
 {
     (void)state;
@@ -308,6 +351,7 @@ int test_device_camera(void)
         cmocka_unit_test(buffers_go_only_when_no_frame_is_out),
         cmocka_unit_test(a_long_name_of_a_sensor_is_told_once),
         cmocka_unit_test(a_camera_that_is_off_wakes_nobody),
+        cmocka_unit_test(buffers_stay_while_a_frame_is_being_taken),
         cmocka_unit_test(a_slow_client_does_not_hold_the_camera),
         cmocka_unit_test(quality_changes_without_waiting),
     };

@@ -63,6 +63,10 @@ static void answers_of_stream(void **state)
     (void)state;
     rig_init(&r);
     answer("stream status", "host= port=8080 saved=no runtime=no streaming=on ws=down name= token=no\n");
+    answer("stream set token chd_1 save",
+           "host= port=8080 saved=yes runtime=no streaming=on ws=down name= token=yes\n");
+    answer("stream set name door", "host= port=8080 saved=no runtime=no streaming=on ws=down name=door token=yes\n");
+    answer("stream clear", "host= port=8080 saved=no runtime=no streaming=on ws=down name= token=no\n");
     answer("stream set port 9000", "error: there is no host yet that the port could belong to\n"
                                    "usage: stream set host <host> [port] [save]\n");
     answer("stream set host 10.0.0.2 save", "host=10.0.0.2 port=8080 saved=yes runtime=yes streaming=on ws=down name= "

@@ -239,6 +239,32 @@ static void a_very_slow_network_costs_fps_too(void **state)
     assert_int_equal(camera.fps, 30);
 }
 
+static void a_network_too_slow_for_the_best_carries_the_least(void **state)
+{
+    ch_policy p = started(&full);
+    ch_ms now = 0;
+    (void)state;
+    /* The connection ends before the first frame is through. */
+    ch_policy_ws(&p, now, true);
+    run_sending(&p, &now, 5000, 10000);
+    ch_policy_ws(&p, now, false);
+    ch_policy_ws(&p, now, true);
+    assert_int_equal(ch_policy_effective(&p).quality, CH_QUALITY_FLOOR);
+    assert_int_equal(ch_policy_effective(&p).fps, CH_FPS_MIN);
+    /* It was a bad moment: all of it comes back. */
+    run_sending(&p, &now, 60000, 10);
+    assert_int_equal(ch_policy_effective(&p).quality, 80);
+    assert_int_equal(ch_policy_effective(&p).fps, 30);
+    /* One that carried frames, or had none to carry, says nothing of the network. */
+    ch_policy_ws(&p, now, false);
+    ch_policy_ws(&p, now, true);
+    assert_int_equal(ch_policy_effective(&p).quality, 80);
+    ch_policy_ws(&p, now, false);
+    ch_policy_ws(&p, now, true);
+    assert_int_equal(ch_policy_effective(&p).quality, 80);
+    assert_int_equal(ch_policy_effective(&p).fps, 30);
+}
+
 static void steps_up_that_fail_become_rare(void **state)
 {
     ch_policy p = started(&full);
@@ -309,6 +335,7 @@ int test_policy(void)
         cmocka_unit_test(a_slow_network_costs_quality_first),
         cmocka_unit_test(viewers_that_come_and_go_do_not_end_adaptation),
         cmocka_unit_test(a_very_slow_network_costs_fps_too),
+        cmocka_unit_test(a_network_too_slow_for_the_best_carries_the_least),
         cmocka_unit_test(steps_up_that_fail_become_rare),
         cmocka_unit_test(adaptation_can_be_switched_off),
         cmocka_unit_test(a_quality_set_below_the_floor_is_kept),

@@ -20,6 +20,7 @@ int test_frames(void);
 int test_tcpcam(void);
 int test_channel(void);
 int test_device(void);
+int test_device_anything(void);
 int test_device_camera(void);
 int test_device_console(void);
 

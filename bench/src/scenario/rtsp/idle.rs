@@ -46,7 +46,8 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     let figure = format!("{CAMERAS} RTSP cameras at {CAMERA_FPS} fps, no readers");
     add(figure, "% of a core", percent, None, Target::limit(5.0));
     add("  memory of each beyond the server's own".into(), "MB", each, None, Target::limit(3.0));
-    add("  pictures taken in".into(), "fps", fps, None, Target::NONE);
+    let lacking = 100.0 * (1.0 - fps / f64::from(CAMERA_FPS) / CAMERAS as f64).max(0.0);
+    add("  pictures not taken in".into(), "%", lacking, None, Target::limit(5.0));
     add("  decoded or other renditions being made".into(), "", made as f64, None, Target::limit(0.0));
     Ok(())
 }

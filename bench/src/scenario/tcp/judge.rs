@@ -105,6 +105,12 @@ pub struct Verdict {
     pub oldest: f64,
     /// Longest time without any.
     pub gap: f64,
+    /// How often the next picture was of the other quality.
+    pub switches: usize,
+    /// Pictures a second.
+    pub fps: f64,
+    /// Bytes of pictures a second.
+    pub bytes: f64,
     /// From the first picture of a lower quality on; `None` when there was none.
     pub lowered: Option<Lowered>,
 }
@@ -138,7 +144,15 @@ pub fn judge(shown: &[Shown], slow: u64, end: u64) -> Verdict {
             bytes: rest.iter().map(|s| s.bytes as f64).sum::<f64>() / count,
         }
     });
-    Verdict { oldest: oldest(&shown), gap: seconds(gap), lowered }
+    let time = seconds(end.saturating_sub(slow));
+    Verdict {
+        oldest: oldest(&shown),
+        gap: seconds(gap),
+        switches: shown.windows(2).filter(|pair| pair[0].lower != pair[1].lower).count(),
+        fps: shown.len() as f64 / time,
+        bytes: shown.iter().map(|s| s.bytes as f64).sum::<f64>() / time,
+        lowered,
+    }
 }
 
 fn seconds(ns: u64) -> f64 {
@@ -166,7 +180,8 @@ mod tests {
             shown(3100, 900, true),
         ];
         let verdict = judge(&all, 1000 * MS, 3000 * MS);
-        assert_eq!((verdict.oldest, verdict.gap), (0.7, 0.6));
+        assert_eq!((verdict.oldest, verdict.gap, verdict.switches), (0.7, 0.6, 1));
+        assert_eq!((verdict.fps, verdict.bytes), (2.0, (2.0 * 250.0 + 2.0 * 50.0) / 2.0));
         let lowered = Lowered { after: 1.0, oldest: 0.09, fps: 2.0, bytes: 50.0 };
         assert_eq!(verdict.lowered, Some(lowered));
     }
@@ -174,7 +189,8 @@ mod tests {
     #[test]
     fn a_viewer_that_is_shown_nothing_waits_all_the_time() {
         let verdict = judge(&[shown(900, 1, false)], 1000 * MS, 3000 * MS);
-        assert_eq!(verdict, Verdict { oldest: 0.0, gap: 2.0, lowered: None });
+        let none = Verdict { oldest: 0.0, gap: 2.0, switches: 0, fps: 0.0, bytes: 0.0, lowered: None };
+        assert_eq!(verdict, none);
     }
 
     #[test]

@@ -16,13 +16,33 @@ const RATE: (&str, f64) = ("2mbit", 250_000.0);
 /// [`Error::NotHere`] without root or without `ip` and `tc`.
 pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
     let pictures = Pictures::load(args)?;
-    let there = tcp_link::Link::create(RATE.0)?;
+    over(RATE.0, add, |there, add| {
+        let link = Link {
+            name: "link of 2 Mbit/s".into(),
+            rate: RATE.1,
+            small: false,
+            slow: &|viewer| there.route(viewer.port()?),
+        };
+        trial::run(args, &pictures, &link, add)
+    })
+}
+
+/// Measures in a namespace with a link of that rate, in tc's words.
+///
+/// # Errors
+/// [`Error::NotHere`] without root or without `ip` and `tc`.
+pub fn over(
+    rate: &str,
+    add: &mut Add<'_>,
+    measure: impl FnOnce(&tcp_link::Link, &mut Add<'_>) -> Result<(), Error> + Send,
+) -> Result<(), Error> {
+    let there = tcp_link::Link::create(rate)?;
     // A thread of its own, since nobody comes back from there. The rows are handed over afterwards.
     let measured = std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             there.enter()?;
             let mut rows = Vec::new();
-            measure(args, &pictures, &there, &mut |figure, unit, camherd, peer, target| {
+            measure(&there, &mut |figure, unit, camherd, peer, target| {
                 rows.push((figure, unit, camherd, peer, target));
             })?;
             Ok(rows)
@@ -33,14 +53,4 @@ pub fn run(args: &Args, add: &mut Add<'_>) -> Result<(), Error> {
         add(figure, unit, camherd, peer, target);
     }
     Ok(())
-}
-
-fn measure(args: &Args, pictures: &Pictures, there: &tcp_link::Link, add: &mut Add<'_>) -> Result<(), Error> {
-    let link = Link {
-        name: "link of 2 Mbit/s".into(),
-        rate: RATE.1,
-        small: false,
-        slow: &|viewer| there.route(viewer.port()?),
-    };
-    trial::run(args, pictures, &link, add)
 }

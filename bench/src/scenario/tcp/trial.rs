@@ -30,7 +30,7 @@ const MADE_FPS: f64 = 15.0;
 /// What may pass, seconds, until the viewer has a lower quality.
 const MOST_UNTIL_LOW: f64 = 2.0;
 /// How old a picture may be, seconds.
-const MOST_AGE: f64 = 1.0;
+pub const MOST_AGE: f64 = 1.0;
 
 const PEER: &str = "epoll writer";
 
@@ -75,17 +75,21 @@ impl Pictures {
 
 /// Measures one link with both qualities pushed, with the better one only, and without camherd.
 pub fn run(args: &Args, pictures: &Pictures, link: &Link<'_>, add: &mut Add<'_>) -> Result<(), Error> {
-    let peer = peer(args, link)?;
+    let time = Duration::from_secs(args.seconds.max(LEAST));
+    let peer = peer(args, time, link)?;
     for low in [true, false] {
-        let (verdict, turned) = camherd(args, pictures, link, low)?;
+        let (verdict, turned) = camherd(args, time, pictures, link, low)?;
         let what = if low { "high + low pushed" } else { "high pushed" };
         rows(&format!("{}, {what}", link.name), link, low, (&verdict, turned), &peer, add);
     }
     Ok(())
 }
 
-fn camherd(
+/// What became of a viewer of camherd, whose link was slow for `time`; and when camherd turned to a lower quality, in
+/// seconds.
+pub fn camherd(
     args: &Args,
+    time: Duration,
     pictures: &Pictures,
     link: &Link<'_>,
     low: bool,
@@ -94,22 +98,22 @@ fn camherd(
     let high = push(&server, Quality::High, FPS, &pictures.high)?;
     let low = low.then(|| push(&server, Quality::Low, FPS, &pictures.low)).transpose()?;
     std::thread::sleep(RUN_IN);
-    let watched = watch(args, server.addr(), &path(), link, || is_turned(server.addr()))?;
+    let watched = watch(time, server.addr(), &path(), link, || is_turned(server.addr()))?;
     let sent = high.stop()?;
     low.map(|low| low.stop()).transpose()?;
     let shown = identify(&watched.seen, &sent)?;
     Ok((judge(&shown, watched.slow, watched.end), watched.turned))
 }
 
-fn peer(args: &Args, link: &Link<'_>) -> Result<Verdict, Error> {
+fn peer(args: &Args, time: Duration, link: &Link<'_>) -> Result<Verdict, Error> {
     let peer = EpollWriter::start(&directory(&args.cache, VGA), FPS)?;
-    let watched = watch(args, peer.addr(), "/", link, || Ok(false))?;
+    let watched = watch(time, peer.addr(), "/", link, || Ok(false))?;
     Ok(judge(&identify(&watched.seen, &[])?, watched.slow, watched.end))
 }
 
 /// Watches over a good link that becomes slow.
 fn watch(
-    args: &Args,
+    time: Duration,
     addr: SocketAddr,
     path: &str,
     link: &Link<'_>,
@@ -119,7 +123,7 @@ fn watch(
     std::thread::sleep(GOOD);
     let slow = clock::now();
     (link.slow)(&viewer)?;
-    let end = slow + clock::ns(Duration::from_secs(args.seconds.max(LEAST)));
+    let end = slow + clock::ns(time);
     let mut first = None;
     while clock::now() < end {
         if first.is_none() && turned()? {

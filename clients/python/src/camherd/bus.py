@@ -15,6 +15,8 @@ from .ring import Ring
 MAX_LINE = 64 * 1024
 #: How often what has come is looked at before frames are, so that a flood of lines cannot hold a reader up.
 MAX_DRAINS = 16
+#: The longest line with a number: 20 digits are all that a 64-bit number has.
+MAX_NUMBER = 21
 
 
 class BusFeed(Feed):
@@ -64,6 +66,16 @@ class BusFeed(Feed):
         return (self._ring.header.ring, self._given)
 
     def next(self, latest: bool, deadline: float) -> Frame | None:
+        # A reader that keeps up has to wait for the next line. To look for one before would be a failed system call,
+        # and an exception, for each frame.
+        ring = self._ring
+        if (
+            deadline > NOW
+            and ring is not None
+            and ring.newest() == self._last
+            and not self._connection.wait(deadline)
+        ):
+            return None
         while True:
             self._drain()
             ring = self._ring
@@ -71,7 +83,8 @@ class BusFeed(Feed):
                 frame = ring.frame(number)
                 self._last = number
                 if frame is not None:
-                    frame.missed = 0 if self._given is None else number - self._given - 1
+                    if self._given is not None:
+                        frame.missed = number - self._given - 1
                     self._given = number
                     return frame
                 # Overtaken: what is newest has moved on. Each turn leaves a number behind, so this ends.
@@ -102,19 +115,23 @@ class BusFeed(Feed):
                 return
             if count == 0:
                 raise ConnectionLost(f"the server ended the frame bus{': ' if self.reason else ''}{self.reason}")
-            *lines, rest = (bytes(self._line) + self._chunk[:count]).split(b"\n")
+            data = self._chunk[:count].tobytes()
+            if count <= MAX_NUMBER and not self._line and data[-1:] == b"\n" and data[:-1].isdigit():
+                # What nearly always comes.
+                self._announced = max(int(data), self._announced or 0)
+                return
+            *lines, rest = (bytes(self._line) + data).split(b"\n")
             if len(rest) > MAX_LINE:
                 raise ConnectionLost("the frame bus sent an endless line; is it a camherd server?")
             self._line[:] = rest
             for line in lines:
                 self._take(line.strip())
-            if count < len(self._chunk) and not self._connection.has_unread:
-                # That was all; asking once more would be one system call in four for each frame.
+            if count < len(self._chunk):
+                # That was all that was there, or what is left makes the next wait end at once.
                 return
 
     def _take(self, line: bytes) -> None:
-        # 20 digits are all that a 64-bit number has.
-        if line.isdigit() and len(line) <= 20:
+        if line.isdigit() and len(line) < MAX_NUMBER:
             self._announced = max(int(line), self._announced or 0)
             return
         if not line:

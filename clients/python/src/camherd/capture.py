@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import logging
 import math
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from . import forking
 from . import properties as prop
 from .errors import CamherdError, ServerRefused, capture_error
 from .frames import FORMATS, JPEG_NEEDS, ArrayPool, Frame, FrameTimes, Pixels, find_jpeg_decoder
+from .rate import EVERY as NOTE_EVERY
 from .rate import RateMeter
 from .session import TRANSPORTS, Session, Wanted
 from .source import MAX_SIDE, MIN_SIDE, Target, find_target, parse_size
@@ -97,7 +98,7 @@ class VideoCapture:
 
     def _renew_lock(self) -> None:
         """A lock that another thread held when the process forked is never given back there."""
-        self._pid = os.getpid()
+        self._generation = forking.generation
         self._reading = threading.RLock()
 
     # As cv2.VideoCapture.
@@ -195,7 +196,9 @@ class VideoCapture:
         session = self._session
         if session is None:
             return False
-        with self._lock():
+        if self._generation != forking.generation:
+            self._renew_lock()
+        with self._reading:
             frame = session.next(self._latest, timeout)
             if frame is None:
                 if timeout > 0:
@@ -203,9 +206,10 @@ class VideoCapture:
                     self._frame = None
                 return False
             self._up = True
-            self._dropped += frame.missed
-            self._rate.add(frame.sequence, frame.captured_ns)
             self._frame = frame
+            self._dropped += frame.missed
+            if abs(frame.sequence - self._rate.noted) >= NOTE_EVERY:
+                self._rate.note(frame.sequence, frame.captured_ns)
             return True
 
     def retrieve(self, image: Pixels | None = None, flag: int = 0) -> tuple[bool, Pixels | None]:
@@ -254,7 +258,8 @@ class VideoCapture:
             size = session.size or ((frame.width, frame.height) if frame is not None else (0, 0))
             return float(size[0 if propId == prop.CAP_PROP_FRAME_WIDTH else 1])
         if propId == prop.CAP_PROP_FPS:
-            return self._rate.rate() or _number(session.info().get("fps"))
+            measured = self._rate.rate(frame.sequence, frame.captured_ns) if frame is not None else None
+            return measured or _number(session.info().get("fps"))
         if propId == prop.CAP_PROP_BITRATE:
             return _number(session.info().get("bitrate")) / 1000.0
         if propId == prop.CAP_PROP_FOURCC:
@@ -440,7 +445,7 @@ class VideoCapture:
     # Helpers.
 
     def _lock(self) -> threading.RLock:
-        if self._pid != os.getpid():
+        if self._generation != forking.generation:
             self._renew_lock()
         return self._reading
 

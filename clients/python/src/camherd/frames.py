@@ -68,8 +68,11 @@ class Frame(ABC):
     captured_ns: int
     #: Frames between the one before and this that the reader did not get.
     missed: int = 0
-    #: Known only in shared memory.
-    times: FrameTimes | None = None
+
+    @property
+    def times(self) -> FrameTimes | None:
+        """Known only in shared memory."""
+        return None
 
     @abstractmethod
     def age(self) -> float:
@@ -144,9 +147,9 @@ class ArrayPool:
         with self._lock:
             if self._arrays and self._arrays[0].shape != shape:
                 self._arrays.clear()
-            for index in range(len(self._arrays)):
-                if _references(self._arrays, index) == self._unused:
-                    return self._arrays[index]
+            for array in self._arrays:
+                if sys.getrefcount(array) == self._unused:
+                    return array
             if len(self._arrays) >= self.KEEP:
                 # Whoever has it keeps it.
                 del self._arrays[0]
@@ -155,16 +158,14 @@ class ArrayPool:
             return self._arrays[-1]
 
 
-def _references(arrays: list[Pixels], index: int) -> int:
-    return sys.getrefcount(arrays[index])
-
-
 def _count_when_unused() -> int | None:
-    """What ``_references`` says of an array that only its list has; None where counts do not tell."""
+    """What ``sys.getrefcount`` says, in a loop, of an array that only its list has; None where counts do not tell."""
     gil_enabled = getattr(sys, "_is_gil_enabled", lambda: True)
     if sys.implementation.name != "cpython" or not gil_enabled():
         return None
-    return _references([np.empty(1, np.uint8)], 0)
+    for array in [np.empty(1, np.uint8)]:
+        return sys.getrefcount(array)
+    return None
 
 
 def find_jpeg_decoder() -> str | None:

@@ -105,6 +105,7 @@ class Connection:
                 sock.close()
             raise ConnectionLost(f"cannot connect to {address}: {_plain(problem)}") from None
         self._socket = sock
+        self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
         self._poll: select.poll | None = None
         if hasattr(select, "poll"):
             self._poll = select.poll()
@@ -118,7 +119,7 @@ class Connection:
     @property
     def has_unread(self) -> bool:
         """Whether bytes wait here that ``select`` knows nothing of."""
-        return bool(self._unread) or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0)
+        return bool(self._unread) or (self._tls is not None and self._tls.pending() > 0)
 
     def unread(self, data: bytes) -> None:
         """Puts bytes back, to be received first."""
@@ -146,7 +147,9 @@ class Connection:
 
     def wait(self, deadline: float) -> bool:
         """Blocks until there is something to receive; False when the deadline passed."""
-        timeout = time_left(deadline)
+        if self._unread or (self._tls is not None and self._tls.pending() > 0):
+            return True
+        timeout = deadline - time.monotonic()
         if timeout <= 0:
             return False
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import platform
 import stat
 import struct
 import sys
@@ -122,14 +123,19 @@ class Ring:
             raise RingUnusable(f"the shared memory at {path} belongs to another server than the one that named it")
         self._bytes = memoryview(memory)
         self._words = self._bytes[: len(self._bytes) // 8 * 8].cast("Q")
-        shape = array_shape(self.header.format, self.header.width, self.header.height)
+        self.size = (self.header.width, self.header.height)
+        shape = array_shape(self.header.format, *self.size)
+        self._slots = self.header.slots
+        offsets = [HEADER_BYTES + slot * self.header.slot_bytes for slot in range(self._slots)]
+        self._locks = [offset // 8 for offset in offsets]
+        #: The pixels of each slot, without and with their shape.
+        self._flat = [
+            self._bytes[offset + SLOT_HEADER_BYTES : offset + SLOT_HEADER_BYTES + self.header.frame_bytes]
+            for offset in offsets
+        ]
         self._views: tuple[Pixels, ...] = tuple(
-            np.ndarray(shape, np.uint8, self._bytes, self._offset(slot) + SLOT_HEADER_BYTES)
-            for slot in range(self.header.slots)
+            np.ndarray(shape, np.uint8, self._bytes, offset + SLOT_HEADER_BYTES) for offset in offsets
         )
-
-    def _offset(self, slot: int) -> int:
-        return HEADER_BYTES + slot * self.header.slot_bytes
 
     def newest(self) -> int | None:
         """Number of the newest complete frame."""
@@ -138,39 +144,55 @@ class Ring:
 
     def frame(self, number: int) -> BusFrame | None:
         """A frame by its number; None when its slot has another one, or is being written."""
-        offset = self._offset(number % self.header.slots)
-        word = offset // 8
-        done = 2 * number + 2
-        if self._words[word] != done or self._words[word + _CHECK_WORD] != done:
+        words, lock, done = self._words, self._locks[number % self._slots], 2 * number + 2
+        if words[lock] != done or words[lock + _CHECK_WORD] != done:
             return None
-        _fence()
-        own_number, _, captured_ns, captured, received, decoded, published = _SLOT.unpack_from(self._bytes, offset + 8)
-        if own_number != number or not self.holds(number):
+        if _REORDERS:
+            _fence()
+        header = _SLOT.unpack_from(self._bytes, lock * 8 + 8)
+        if _REORDERS:
+            _fence()
+        if words[lock] != done or header[0] != number:
             return None
-        return BusFrame(self, number, captured_ns, FrameTimes(captured, received, decoded, published))
+        return BusFrame(self, number, header)
 
     def holds(self, number: int) -> bool:
         """Whether all that was read of this frame up to now was this frame."""
-        _fence()
-        return bool(self._words[self._offset(number % self.header.slots) // 8] == 2 * number + 2)
+        if _REORDERS:
+            _fence()
+        return bool(self._words[self._locks[number % self._slots]] == 2 * number + 2)
 
     def view(self, number: int) -> Pixels:
         """The pixels of the slot where this frame is or was; read-only."""
-        return self._views[number % self.header.slots]
+        return self._views[number % self._slots]
+
+    def copy(self, number: int, target: Pixels) -> bool:
+        """Copies the pixels of a frame into an array of its shape; whether they are all of this frame."""
+        if target.flags.c_contiguous:
+            # Half of what NumPy needs to find out that it is to copy bytes.
+            memoryview(target).cast("B")[:] = self._flat[number % self._slots]
+        else:
+            np.copyto(target, self.view(number))
+        return self.holds(number)
 
 
 class BusFrame(Frame):
     """A frame in shared memory; the writer comes round to its slot again."""
 
-    def __init__(self, ring: Ring, number: int, captured_ns: int, times: FrameTimes) -> None:
+    def __init__(self, ring: Ring, number: int, header: tuple[int, ...]) -> None:
+        """``header`` is that of the slot, as ``_SLOT`` has it."""
         self._ring = ring
+        self._header = header
         self.sequence = number
-        self.width, self.height = ring.header.width, ring.header.height
-        self.captured_ns = captured_ns
-        self.times = times
+        self.width, self.height = ring.size
+        self.captured_ns = header[2]
+
+    @property
+    def times(self) -> FrameTimes:
+        return FrameTimes(*self._header[3:])
 
     def age(self) -> float:
-        captured = self.times.captured if self.times else 0
+        captured = self._header[3]
         if captured:
             return (time.monotonic_ns() - captured) / 1e9
         return (time.time_ns() - self.captured_ns) / 1e9
@@ -181,18 +203,21 @@ class BusFrame(Frame):
         if not copy and not given:
             return view if self.intact() else None
         target = out if given and out is not None else pool.take(view.shape)
-        np.copyto(target, view)
-        return target if self.intact() else None
+        return target if self._ring.copy(self.sequence, target) else None
 
     def intact(self) -> bool:
         return self._ring.holds(self.sequence)
 
 
+#: Whether this processor may read later memory before earlier memory. Those of Intel's line never do (Intel SDM volume 3,
+#: 9.2.2), and Python itself reads in the order of the program.
+_REORDERS = platform.machine().lower() not in ("x86_64", "amd64", "i386", "i486", "i586", "i686")
+
 _fence_lock = threading.Lock()
 
 
 def _fence() -> None:
-    """Keeps what was read before it before what is read after it, also on processors that would rather not.
+    """Keeps what was read before it before what is read after it, where the processor would not.
 
     Giving a lock back orders what came before, taking it again what comes after.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import forking
 from .api import start_with_url, stream_info
 from .bus import BusFeed
 from .errors import CamherdError, ConnectionLost, RingUnusable, ServerRefused
@@ -61,7 +61,9 @@ class Session:
         self._pool = pool
         self._feed: Feed | None = None
         self._ended = threading.Event()
-        self._pid = os.getpid()
+        # The same for each frame, where a call less is worth having.
+        self._over = False
+        self._generation = forking.generation
         self._stream = target.stream
         self._bus_offered = wanted.transport == "shm" or (wanted.transport == "auto" and wanted.format != "jpeg")
         self._bus_position: tuple[str, int] | None = None
@@ -151,14 +153,14 @@ class Session:
 
     def next(self, latest: bool, timeout: float) -> Frame | None:
         """A frame that this reader has not had: the newest, or the next in order. None when there is none in time."""
-        if os.getpid() != self._pid:
+        if self._generation != forking.generation:
             self._leave_to_parent()
         held, self._held = self._held, None
         if held is not None and not latest:
             return held
         # With a frame in hand there is nothing to wait for.
         deadline = NOW if held is not None else time.monotonic() + timeout
-        while not self._ended.is_set():
+        while not self._over:
             try:
                 if self._form_changed:
                     self._form_changed, held = False, None
@@ -168,7 +170,7 @@ class Session:
                     if not self._wait_for_attempt(deadline):
                         return held
                     feed = self._feed = self._connect(deadline)
-                    if self._ended.is_set():
+                    if self._over:
                         # Too late for whoever interrupted to see it.
                         break
                 frame = feed.next(latest, deadline)
@@ -177,27 +179,28 @@ class Session:
                 continue
             if frame is None:
                 return held
-            if not self._is_old(feed, frame):
-                if held is not None:
-                    # Nobody was reading yet.
-                    frame.missed = 0
-                self._succeeded(frame)
-                return frame
+            if self._connected_anew:
+                if self._is_old(feed, frame):
+                    continue
+                self._succeeded()
+            if held is not None:
+                # Nobody was reading yet.
+                frame.missed = 0
+            self._last_captured_ns = frame.captured_ns
+            return frame
         self._disconnect()
         return None
 
     def _is_old(self, feed: Feed, frame: Frame) -> bool:
-        """Whether it is the last one once more, or what a camera left behind when it went away.
+        """Whether the first frame of a connection is the last one once more, or what a camera left behind when it
+        went away.
 
         A server gives its newest frame to whoever connects.
         """
-        if not self._connected_anew:
-            return False
         repeated = frame.captured_ns != 0 and frame.captured_ns == self._last_captured_ns
         return repeated or feed.state == "offline"
 
-    def _succeeded(self, frame: Frame) -> None:
-        self._last_captured_ns = frame.captured_ns
+    def _succeeded(self) -> None:
         self._connected_anew = False
         self._pause = FIRST_PAUSE
         if isinstance(self._feed, BusFeed):
@@ -239,7 +242,7 @@ class Session:
                 log.log(level, "%s: WebSocket instead of shared memory: %s", self.target.label, str(problem))
                 return
             self._bus_worked = False
-        if self._ended.is_set():
+        if self._over:
             return
         if not self._failure:
             log.warning("%s: %s; trying again", self.target.label, str(problem))
@@ -264,7 +267,7 @@ class Session:
 
     def _leave_to_parent(self) -> None:
         """In a forked process: the connection is the parent's, and reading from it would steal its frames."""
-        self._pid = os.getpid()
+        self._generation = forking.generation
         self._held = None
         self._disconnect(politely=False)
 
@@ -284,13 +287,15 @@ class Session:
 
     def interrupt(self) -> None:
         """Ends ``next`` wherever it waits, for good."""
+        self._over = True
         self._ended.set()
         feed = self._feed
-        if feed is not None and os.getpid() == self._pid:
+        if feed is not None and self._generation == forking.generation:
             feed.interrupt()
 
     def close(self) -> None:
         """Ends the connection; not while another thread is in ``next``."""
+        self._over = True
         self._ended.set()
         self._held = None
-        self._disconnect(politely=os.getpid() == self._pid)
+        self._disconnect(politely=self._generation == forking.generation)

@@ -69,7 +69,7 @@ fn admit(server: &Arc<Server>, peer: SocketAddr, name: Option<&str>, mut request
         Ok(handshake) => handshake,
         Err(error) => return ApiError::from(error).into_response(),
     };
-    let _one_at_a_time = server.admission.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut takeovers = server.admission.lock().unwrap_or_else(PoisonError::into_inner);
     let owner = Owner(if proved { "token".to_owned() } else { peer.ip().to_canonical().to_string() });
     let stream = match stream_for(server, name, peer.ip(), &owner) {
         Ok(stream) => stream,
@@ -78,6 +78,11 @@ fn admit(server: &Arc<Server>, peer: SocketAddr, name: Option<&str>, mut request
             return close_at_once(handshake, close::TRY_LATER, reason);
         }
     };
+    if let Err(contested) = takeovers.admit(&stream, &owner) {
+        let reason = contested.to_string();
+        server.refusals.note(peer.ip(), stream.name().as_str(), &reason);
+        return close_at_once(handshake, close::POLICY, reason);
+    }
     publish(server, peer, &stream, owner, handshake)
 }
 

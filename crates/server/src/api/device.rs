@@ -184,17 +184,18 @@ pub async fn command(
     Path(id): Path<String>,
     body: JsonObject,
 ) -> Result<Json<DeviceAnswer>, ApiError> {
-    let name = server.catalogue.resolve(&id).filter(|name| server.hub.get(name).is_some());
-    let name = name.ok_or_else(|| unknown(&id))?;
-    let seen = server.devices.get(&name).ok_or_else(|| not_told(&name, TellError::NoDevice))?;
+    let stream = server.catalogue.resolve(&id).and_then(|name| server.hub.get(&name));
+    let stream = stream.ok_or_else(|| unknown(&id))?;
+    let name = stream.name();
+    let seen = server.devices.get(&stream).ok_or_else(|| not_told(name, TellError::NoDevice))?;
     let command = read(&body.0).and_then(|command| fits(command, &seen.hello)).map_err(bad)?;
     let kind = kind(&command);
-    let answer = server.devices.tell(&name, command).map_err(|error| not_told(&name, error))?;
+    let answer = server.devices.tell(name, command).map_err(|error| not_told(name, error))?;
     let error = |status, text: &str| ApiError::new(status, format!("stream {name}: {text}"));
     match timeout(ANSWER_LIMIT, answer).await {
         Ok(Ok(Ok(()))) => {
             tracing::info!(stream = %name, kind, "the device has carried out a command");
-            let settings = server.devices.get(&name).map_or(seen.settings, |seen| seen.settings);
+            let settings = server.devices.get(&stream).map_or(seen.settings, |seen| seen.settings);
             Ok(Json(DeviceAnswer { ok: true, command: kind, settings: settings.into() }))
         }
         Ok(Ok(Err(reason))) => {
@@ -406,6 +407,7 @@ mod tests {
             (json!({"update": update, "reboot": true}), "alone"),
             (json!({"update": "http://x/"}), "`update`"),
             (json!({"update": {"url": "ftp://x"}}), "`update.url`"),
+            (json!({"update": {"url": format!("http://x/{}", "\u{1}".repeat(240))}}), "`update.url`"),
         ] {
             let error = read_json(body.clone()).unwrap_err();
             assert!(error.contains(part) && error.len() < 200, "{body}: {error}");

@@ -9,6 +9,7 @@ use crate::sources::connected::Cameras;
 use crate::sources::device::Devices;
 use crate::sources::pull::Pulls;
 use crate::sources::refusals::Refusals;
+use crate::sources::takeover::Takeovers;
 use crate::sources::telemetry::Telemetry;
 use crate::transcode::Ladder;
 use camherd_hub::Hub;
@@ -40,7 +41,7 @@ pub struct Server {
     pub cameras: Arc<Cameras>,
     /// Held while a camera's stream is chosen and claimed: of two that come at once without a name, the
     /// second one must see the first.
-    pub admission: Mutex<()>,
+    pub admission: Mutex<Takeovers>,
     /// Cameras that were turned away.
     pub refusals: Arc<Refusals>,
     /// What cameras report of themselves.

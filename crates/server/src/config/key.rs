@@ -344,7 +344,8 @@ pub static KEYS: &[Key<Config>] = &[
         default: "",
         list: false,
         expected: "4 to 16 digits",
-        doc: "What clients of the TCPCam server must send. It goes over the network as it is.",
+        doc: "What clients of the TCPCam server must send. It goes over the network as it is. Other users of this machine see \
+              the flag in the list of processes: use the variable or the configuration file.",
         set: |config, input| {
             config.tcpcam_server.pin = Some(input.parse(value::pin)?);
             Ok(())

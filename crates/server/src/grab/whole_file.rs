@@ -22,6 +22,8 @@ pub(super) struct WholeFile {
     temporary: Option<PathBuf>,
     /// Bytes of the pieces that were written whole.
     whole: u64,
+    /// A piece was not; behind what there is of it, no other has its place.
+    failed: bool,
 }
 
 impl WholeFile {
@@ -34,29 +36,40 @@ impl WholeFile {
             Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(there) if !there.is_file() => {
                 let file = File::options().write(true).open(path)?;
-                return Ok(WholeFile { file, path: path.to_owned(), temporary: None, whole: 0 });
+                return Ok(WholeFile {
+                    file,
+                    path: path.to_owned(),
+                    temporary: None,
+                    whole: 0,
+                    failed: false,
+                });
             }
             _ => {}
         }
         let (file, temporary) = create_beside(path, random)?;
-        Ok(WholeFile { file, path: path.to_owned(), temporary: Some(temporary), whole: 0 })
+        let temporary = Some(temporary);
+        Ok(WholeFile { file, path: path.to_owned(), temporary, whole: 0, failed: false })
     }
 
-    /// Appends a piece. One that cannot be written whole is taken back, so that the file ends with the one before.
+    /// Appends a piece. After one that could not be written whole there are no more, so that the file ends with the
+    /// one before it.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says; after an error, that there was one.
     pub(super) fn append(&mut self, piece: &[u8]) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("what comes before it could not be written"));
+        }
         let written = self.file.write_all(piece);
         match written {
             Ok(()) => self.whole += piece.len() as u64,
-            Err(_) if self.temporary.is_some() => self.file.set_len(self.whole)?,
-            Err(_) => {}
+            Err(_) => self.failed = true,
         }
         written
     }
 
-    /// Gives the file its name; nothing appears where nothing was written.
+    /// Gives the file its name; nothing appears where nothing was written whole, or where the part of a piece cannot be
+    /// taken back.
     ///
     /// # Errors
     /// What the system says.
@@ -67,6 +80,9 @@ impl WholeFile {
         }
         match &self.temporary {
             Some(temporary) => {
+                if self.failed {
+                    self.file.set_len(self.whole)?;
+                }
                 fs::rename(temporary, &self.path)?;
                 self.temporary = None;
                 Ok(())
@@ -154,6 +170,25 @@ mod tests {
         file.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"onetwo");
         assert_eq!(directory.names(), ["a.jpg"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nothing_follows_a_piece_that_was_written_in_part() {
+        let directory = Directory::new("full");
+        let path = directory.0.join("a.mp4");
+        let mut file = WholeFile::create(&path).unwrap();
+        file.append(b"one").unwrap();
+        // A disk that is full takes a part of a piece, and has room again for a small one.
+        file.file.write_all(b"tw").unwrap();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let disk = std::mem::replace(&mut file.file, full);
+        assert_eq!(file.append(b"two").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        file.file = disk;
+        assert!(file.append(b"3").is_err());
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!(directory.names(), ["a.mp4"]);
     }
 
     #[test]

@@ -63,17 +63,20 @@ async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place
     if listener::tune(&stream).is_err() {
         return;
     }
+    let link = Link::new(stream);
+    let gate = link.gate();
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(place.clone());
-        router.clone().call(request)
+        let (answer, gate) = (router.clone().call(request), gate.clone());
+        async move { answer.await.map(|response| response.map(|body| gate.admit(body))) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(Link::new(stream)), service)
+        .serve_connection(TokioIo::new(link), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {

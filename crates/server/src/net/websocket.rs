@@ -250,7 +250,8 @@ async fn write_both(
         let of_head = count.min(head.len());
         (head, payload) = (&head[of_head..], &payload[count - of_head..]);
     }
-    Ok(io.flush().await?)
+    // With a slow peer this waits for room, too.
+    Ok(timeout(WRITE_TIMEOUT, io.flush()).await.map_err(|_| SocketError::Silent(WRITE_TIMEOUT))??)
 }
 
 /// How many bytes the peer took, within [`WRITE_TIMEOUT`]: a slow peer may take long over a large message.

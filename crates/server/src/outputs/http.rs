@@ -1,5 +1,6 @@
 //! Endless HTTP answers: MPEG-TS, fragmented MP4 and `multipart/x-mixed-replace`.
 
+use super::label::{Label, label};
 use super::quality::{Choice, Follower};
 use super::viewer::Watching;
 use super::websocket::{FRESH_WAIT, fresh};
@@ -8,12 +9,13 @@ use crate::transcode::{
     H264_FMP4, H264_TS, Input, JPEG_MULTIPART, JPEG_MULTIPART_OLD, Ladder, Pace, multipart,
 };
 use axum::body::Body;
-use axum::http::{Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use bytes::Bytes;
 use camherd_hub::{Delivery, DeriveError, Event, RenditionKey, Start, Stream};
 use camherd_media::container::Multipart;
+use camherd_media::time::Monotonic;
 use camherd_media::unit::{Format, Packaging};
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -129,6 +131,7 @@ pub async fn respond(
     };
     let mut live = Live {
         follower,
+        received: Monotonic::default(),
         ready: multipart
             .iter()
             .map(Multipart::preamble)
@@ -148,13 +151,20 @@ pub async fn respond(
         Err(_) if stream.state().is_live() => return Err(nothing("nothing to send came in time")),
         Err(_) => return Err(nothing(stream.state().reason())),
     }
+    let first = label(&ladder, stream, choice, live.follower.quality(), live.received);
     let mut response = Response::new(Body::new(live));
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     if let Ok(value) = content_type.parse() {
         headers.insert(header::CONTENT_TYPE, value);
     }
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let Label { quality, reason, .. } = first;
+    headers.insert(HeaderName::from_static("x-quality"), HeaderValue::from_static(quality.name()));
+    // Names and numbers only, so that it is a header's value.
+    if let Some(reason) = HeaderValue::try_from(reason).ok().filter(|reason| !reason.is_empty()) {
+        headers.insert(HeaderName::from_static("x-quality-reason"), reason);
+    }
     Ok(response)
 }
 
@@ -162,6 +172,8 @@ pub async fn respond(
 /// the ring, not queued here.
 struct Live {
     follower: Follower,
+    /// When the newest picture had arrived at the server.
+    received: Monotonic,
     /// What goes out before the next unit: a preamble, an initialisation segment and its fragment.
     ready: VecDeque<Bytes>,
     /// Parts go without their own headers and with those of the next one.
@@ -178,6 +190,7 @@ struct Live {
 impl Live {
     fn take(&mut self, delivery: Delivery) {
         let Delivery { unit, missed, .. } = delivery;
+        self.received = unit.stamps.received;
         self.missed += missed;
         if !self.pace.admits(unit.stamps.received) {
             return;
@@ -256,6 +269,13 @@ impl http_body::Body for Live {
             }
         }
         Poll::Ready(this.ready.pop_front().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    /// What is chosen already: the rest of a picture does not wait until the connection has room for another one.
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_lower(self.ready.iter().map(|bytes| bytes.len() as u64).sum());
+        hint
     }
 }
 

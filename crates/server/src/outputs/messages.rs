@@ -47,12 +47,16 @@ pub enum ToPlayer<'a> {
         /// Frames missed in all.
         total: u64,
     },
-    /// What follows has another quality than before; at first it is `high`.
+    /// What follows has another quality than before, at first another than `high`; or it is not the one that was
+    /// asked for.
     Quality {
         /// `high`, `medium` or `low`.
         quality: &'static str,
-        /// Whether it was asked for; else it is what the viewer's link carries.
+        /// Whether it is the one that was asked for.
         chosen: bool,
+        /// Why it is not, or why there is no better one, for a person; empty when it is, and when the viewer's link
+        /// carries no more.
+        reason: &'a str,
     },
     /// Answer to a ping.
     Pong {

@@ -4,10 +4,12 @@
 pub mod bus;
 pub mod frame;
 pub mod http;
+pub mod label;
 pub mod messages;
 pub mod pick;
 pub mod quality;
 pub mod snapshot;
 pub mod tcpcam;
 pub mod viewer;
+pub mod wake;
 pub mod websocket;

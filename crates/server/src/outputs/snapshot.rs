@@ -1,5 +1,6 @@
 //! One picture: the newest, from memory.
 
+use super::wake::Wake;
 use crate::sources::pull;
 use crate::transcode::{Input, Want};
 use axum::body::Body;
@@ -8,6 +9,7 @@ use camherd_hub::{Event, Stream};
 use camherd_media::container::WallClock;
 use camherd_media::unit::{Codec, Unit};
 use std::time::Duration;
+use tokio::time::timeout_at;
 
 /// How long a request with `newer_than` waits: below the usual time-out of HTTP clients and proxies.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -42,7 +44,7 @@ pub enum SnapshotError {
 /// The newest picture; with `newer_than` (Unix time in microseconds) one that was taken later than that.
 ///
 /// What the camera sent is at hand. A picture that must be decoded first, or for which the camera must be
-/// connected to, is waited for.
+/// connected to, is waited for; of a device that rests, a new one for a moment ([`super::wake`]).
 ///
 /// # Errors
 /// [`SnapshotError`] when there is none.
@@ -51,11 +53,13 @@ pub async fn respond(stream: &Stream, newer_than: Option<i64>) -> Result<Respons
     let is_new = |unit: &Unit, then| stream.clock().unix_micros(unit.stamps.taken()) > then;
     match newest {
         Some((unit, seq)) if unit.format.codec == Codec::Jpeg => match newer_than {
-            None => return Ok(picture(stream, unit, seq)),
+            None => return Ok(woken(stream, (unit, seq)).await),
             Some(then) if is_new(&unit, then) => return Ok(picture(stream, unit, seq)),
             Some(_) => {}
         },
-        None if newer_than.is_none() && !pull::is_resting(stream) => return Err(offline(stream)),
+        None if newer_than.is_none() && !pull::is_resting(stream) && !stream.is_resting() => {
+            return Err(offline(stream));
+        }
         _ => {}
     }
     let waited = tokio::time::timeout(LONGEST_WAIT, wait(stream, newer_than.unwrap_or(i64::MIN))).await;
@@ -67,6 +71,30 @@ pub async fn respond(stream: &Stream, newer_than: Option<i64>) -> Result<Respons
         }
     })??;
     Ok(picture(stream, unit, seq))
+}
+
+/// A picture of now, where `held` is of a device that rests; else that.
+async fn woken(stream: &Stream, held: (Unit, u64)) -> Response<Body> {
+    let (unit, seq) = match Wake::of(stream) {
+        Some(wake) => {
+            let new = async {
+                // It reads and so wakes the device. What it finds first is what is held.
+                let mut input = Input::open(stream, Want::Jpeg).ok()?;
+                loop {
+                    match input.next().await {
+                        Event::Unit(delivery) if wake.is_new(&delivery.unit) => {
+                            return Some((delivery.unit, delivery.seq));
+                        }
+                        Event::Ended(_) => return None,
+                        Event::Unit(_) | Event::State(_) => {}
+                    }
+                }
+            };
+            timeout_at(wake.until, new).await.ok().flatten().unwrap_or(held)
+        }
+        None => held,
+    };
+    picture(stream, unit, seq)
 }
 
 fn offline(stream: &Stream) -> SnapshotError {

@@ -1,6 +1,7 @@
 //! WebSocket outputs: MPEG-TS as the old viewers know it, fragmented MP4 for Media Source Extensions, and
 //! JPEG. One task a viewer; what it writes is shared with all others.
 
+use super::label::{Label, Labels};
 use super::messages::{FromPlayer, ToPlayer};
 use super::quality::{Choice, Follower};
 use super::viewer::Watching;
@@ -10,7 +11,7 @@ use crate::transcode::{Form, H264_FMP4, H264_TS, Input, Ladder, Pace, Quality, W
 use camherd_hub::{Clock, Delivery, DeriveError, Event, Start, Stream, StreamState};
 use camherd_media::container::fmp4;
 use camherd_media::time::Monotonic;
-use camherd_media::unit::{Format, Packaging};
+use camherd_media::unit::{Format, Packaging, Unit};
 use camherd_media::wire::websocket::{Item, Opcode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,8 +121,8 @@ pub struct Viewer {
     feed: Feed,
     choice: Choice,
     ladder: Arc<Ladder>,
-    /// The quality that the player knows of.
-    told: Quality,
+    /// What the player knows of the quality.
+    labels: Labels,
     clock: Clock,
     format: Option<Arc<Format>>,
     missed: u64,
@@ -149,8 +150,8 @@ impl Viewer {
     #[must_use]
     pub fn new(socket: Socket, (feed, choice): (Feed, Choice), ladder: Arc<Ladder>, clock: Clock) -> Viewer {
         let pace = Pace::new(if let Feed::Jpeg { fps, .. } = &feed { *fps } else { None });
-        let (format, told) = (None, Quality::High);
-        Viewer { socket, feed, choice, ladder, told, clock, format, missed: 0, failed: false, pace }
+        let (format, labels) = (None, Labels::new(choice));
+        Viewer { socket, feed, choice, ladder, labels, clock, format, missed: 0, failed: false, pace }
     }
 
     /// Says that there is no stream yet, and waits for one, answering the player meanwhile.
@@ -184,7 +185,7 @@ impl Viewer {
         loop {
             let subscribed = Instant::now();
             let ended = match self.feed.follow(stream, &self.ladder, self.choice) {
-                Ok(mut follower) => match self.watch(&mut follower, shutdown).await {
+                Ok(mut follower) => match self.watch(stream, &mut follower, shutdown).await {
                     Ok(reason) => reason.to_string(),
                     Err(end) => return end,
                 },
@@ -222,7 +223,12 @@ impl Viewer {
     }
 
     /// Serves one run of a rendition; gives the reason of its end.
-    async fn watch(&mut self, follower: &mut Follower, shutdown: &Shutdown) -> Result<Arc<str>, End> {
+    async fn watch(
+        &mut self,
+        stream: &Stream,
+        follower: &mut Follower,
+        shutdown: &Shutdown,
+    ) -> Result<Arc<str>, End> {
         let mut patience = std::pin::pin!(tokio::time::sleep(FRESH_WAIT));
         let mut waiting = true;
         let mut held: Option<StreamState> = None;
@@ -235,7 +241,7 @@ impl Viewer {
                         if let Some(state) = held.take() {
                             self.tell(&ToPlayer::state(&state)).await?;
                         }
-                        self.tell_quality(follower.quality()).await?;
+                        self.tell_quality(stream, follower.quality(), &delivery.unit).await?;
                         self.deliver(delivery).await?;
                     }
                     // A camera that is live is no picture yet: the one that proves it comes first.
@@ -278,13 +284,10 @@ impl Viewer {
         Ok(())
     }
 
-    async fn tell_quality(&mut self, quality: Quality) -> Result<(), End> {
-        if quality == self.told {
-            return Ok(());
-        }
-        self.told = quality;
-        let chosen = self.choice != Choice::Automatic;
-        self.tell(&ToPlayer::Quality { quality: quality.name(), chosen }).await
+    async fn tell_quality(&mut self, stream: &Stream, quality: Quality, unit: &Unit) -> Result<(), End> {
+        let Some(label) = self.labels.next(&self.ladder, stream, quality, unit) else { return Ok(()) };
+        let Label { quality, chosen, reason } = label;
+        self.tell(&ToPlayer::Quality { quality: quality.name(), chosen, reason: &reason }).await
     }
 
     async fn init(&mut self, format: &Format) -> Result<(), End> {

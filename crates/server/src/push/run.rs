@@ -186,28 +186,13 @@ impl Push {
     }
 
     async fn until_the_end(&mut self) -> End {
-        let mut reading = None;
         loop {
-            let mut current = match reading.take() {
-                Some(reading) => reading,
-                None => match self.begin().await {
-                    Ok(reading) => reading,
-                    Err(end) => return end,
-                },
-            };
-            let connecting = Instant::now();
-            let link = match self.connect(&current).await {
-                Ok(link) => link,
+            let (link, mut reading) = match self.begin_and_connect().await {
+                Ok(begun) => begun,
                 Err(end) => return end,
             };
-            if connecting.elapsed() > FRESH {
-                current = match self.begin().await {
-                    Ok(reading) => reading,
-                    Err(end) => return end,
-                };
-            }
             let since = Instant::now();
-            let reason = match self.serve(link, &mut current).await {
+            let reason = match self.serve(link, &mut reading).await {
                 Over::End(end) => return end,
                 Over::Lost(lost) => lost.to_string(),
                 Over::Changed(why) => why,
@@ -219,6 +204,15 @@ impl Push {
                 return end;
             }
         }
+    }
+
+    /// Waits for what the source sends, and connects for that.
+    async fn begin_and_connect(&mut self) -> Result<(Link, Reading), End> {
+        let reading = self.begin().await?;
+        let connecting = Instant::now();
+        let link = self.connect(&reading).await?;
+        let reading = if connecting.elapsed() > FRESH { self.begin().await? } else { reading };
+        Ok((link, reading))
     }
 
     /// Waits for what the source sends.

@@ -1,7 +1,8 @@
 //! Where pictures come from. A source turns what a camera speaks into units of the hub and knows nothing of
 //! viewers.
 //!
-//! Cameras that push: [`websocket`], with [`naming`] for those that say no name, [`device`] for those that can be told
+//! Cameras that push: [`websocket`], with [`naming`] for those that say no name and [`takeover`]
+//! for those that come back, [`device`] for those that can be told
 //! something and [`telemetry`] for what the others say about themselves; [`tcp_push`]; [`connected`] counts them and
 //! [`refusals`] notes those that were turned away. Cameras that are pulled: [`pull`] keeps one connection to each,
 //! through [`rtsp`], [`http`] or [`tcpcam`].
@@ -15,6 +16,7 @@ pub mod naming;
 pub mod pull;
 pub mod refusals;
 pub mod rtsp;
+pub mod takeover;
 pub mod tcp_push;
 pub mod tcpcam;
 pub mod telemetry;

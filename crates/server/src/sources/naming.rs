@@ -50,9 +50,14 @@ pub fn stream_for(hub: &Hub, address: IpAddr, owner: &Owner) -> Result<Stream, N
 }
 
 fn may_take(stream: &Stream, owner: &Owner) -> bool {
-    let Some((holder, since)) = stream.owner() else { return true };
+    stream.owner().is_none_or(|(holder, _)| holder == *owner) && !is_at_work(stream)
+}
+
+/// Whether a camera has sent a picture for the stream a moment ago, or has just come.
+pub(super) fn is_at_work(stream: &Stream) -> bool {
+    let Some((_, since)) = stream.owner() else { return false };
     let last_sign = stream.stats().last_unit.map_or(since, |unit| unit.max(since));
-    holder == *owner && stream.clock().now().since(last_sign) > AT_WORK
+    stream.clock().now().since(last_sign) <= AT_WORK
 }
 
 #[cfg(test)]

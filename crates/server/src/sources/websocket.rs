@@ -76,6 +76,7 @@ async fn converse(
                     return broken(error);
                 }
                 watchdog.rest(device.is_resting());
+                publisher.rest(device.is_resting());
                 continue;
             }
             () = sleep_until(watchdog.due) => {
@@ -90,7 +91,13 @@ async fn converse(
                 Err(superseded) => return superseded_by(superseded),
             },
             Ok(Item::Oversize { bytes }) => ingest.oversize(publisher, bytes),
-            Ok(Item::Text(text)) => device.text(&text),
+            Ok(Item::Text(text)) => {
+                let before = device.silence();
+                device.text(&text);
+                if watchdog.barked && device.silence() != before {
+                    publisher.stalled(&watchdog.reason(device));
+                }
+            }
             Ok(Item::Ping(payload)) => {
                 if let Err(error) = socket.send(Opcode::Pong, &payload).await {
                     return broken(error);
@@ -128,18 +135,21 @@ struct Watchdog {
     since: Instant,
     due: Instant,
     resting: bool,
+    /// The stream was said to be stalled, and no picture has come since.
+    barked: bool,
 }
 
 impl Watchdog {
     fn new(timeout: Duration) -> Watchdog {
         let now = Instant::now();
-        Watchdog { timeout, since: now, due: now + timeout, resting: false }
+        Watchdog { timeout, since: now, due: now + timeout, resting: false, barked: false }
     }
 
     /// A picture has come, or its time begins anew.
     fn restart(&mut self) {
         self.since = Instant::now();
         self.due = self.since + self.timeout;
+        self.barked = false;
     }
 
     /// Whether nobody wants a picture. The silence of a camera counts from the moment at which it was woken.
@@ -158,10 +168,16 @@ impl Watchdog {
             // Nobody misses a picture, and the connection itself is watched over by its pings.
             return;
         }
-        let silent = self.since.elapsed();
-        let reason = device.silence().unwrap_or_else(|| format!("no frame for {} s", silent.as_secs()));
+        self.barked = true;
+        let reason = self.reason(device);
         tracing::warn!(stream = %publisher.stream().name(), "{reason}");
         publisher.stalled(&reason);
+    }
+
+    /// Why there is no picture, as far as it is known now.
+    fn reason(&self, device: &Session<'_>) -> String {
+        let silent = self.since.elapsed().as_secs();
+        device.silence().unwrap_or_else(|| format!("no frame for {silent} s"))
     }
 }
 

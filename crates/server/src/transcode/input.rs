@@ -53,7 +53,10 @@ enum Bound {
     /// To the source, until its first unit tells.
     Undecided,
     Source,
+    /// To what is made of the source, for as long as that does not serve itself.
     Derived,
+    /// To one rendition, whatever the source is.
+    Fixed,
 }
 
 impl Input {
@@ -88,7 +91,7 @@ impl Input {
         let subscription = stream.subscribe(key, start)?;
         // What is wanted plays no part any more.
         let (want, limits) = (Want::Jpeg, Limits::EVERYTHING);
-        Ok(Input { stream: stream.clone(), want, limits, subscription, bound: Bound::Derived })
+        Ok(Input { stream: stream.clone(), want, limits, subscription, bound: Bound::Fixed })
     }
 
     /// Stops waiting for a fresh keyframe: takes the newest that is held.
@@ -121,7 +124,7 @@ impl Input {
     pub fn try_next(&mut self) -> Option<Delivery> {
         match self.bound {
             Bound::Undecided => None,
-            Bound::Derived => self.subscription.try_next(),
+            Bound::Derived | Bound::Fixed => self.subscription.try_next(),
             // After another codec nothing more comes: `next` ends at the unit behind it.
             Bound::Source => self.subscription.try_next().filter(|delivery| self.serves(&delivery.unit)),
         }
@@ -133,9 +136,15 @@ impl Input {
     }
 
     fn sort(&mut self, event: Event) -> Option<Event> {
+        if self.bound == Bound::Derived
+            && let Some(now) = self.source_that_serves()
+        {
+            // It is not made any more once nobody reads it; the camera's own is better, and costs nothing.
+            return Some(Event::Ended(Arc::from(format!("the camera now sends {now}"))));
+        }
         let Event::Unit(delivery) = &event else { return Some(event) };
         match (self.bound, self.serves(&delivery.unit)) {
-            (Bound::Derived, _) | (Bound::Source, true) => Some(event),
+            (Bound::Derived | Bound::Fixed, _) | (Bound::Source, true) => Some(event),
             (Bound::Source, false) => {
                 let now = delivery.unit.format.codec.name();
                 Some(Event::Ended(Arc::from(format!("the camera now sends {now}"))))
@@ -154,6 +163,12 @@ impl Input {
                 }
             }
         }
+    }
+
+    /// The codec of the source, where that is what is wanted.
+    fn source_that_serves(&self) -> Option<&'static str> {
+        let (unit, _) = self.stream.newest()?;
+        self.serves(&unit).then(|| unit.format.codec.name())
     }
 
     fn serves(&self, unit: &Unit) -> bool {
@@ -260,6 +275,23 @@ mod tests {
         assert!(input.try_next().is_none(), "it is no JPEG");
         camera.push(unit(h264())).unwrap();
         assert_eq!(next(&mut input).as_deref(), Some("the camera now sends h264"));
+    }
+
+    #[test]
+    fn what_is_made_of_the_source_ends_when_the_source_itself_serves() {
+        let (stream, asked) = asked();
+        let mut camera = camera(&stream);
+        camera.push(unit(h264())).unwrap();
+        let mut input = Input::open(&stream, Want::Jpeg).unwrap();
+        let mut one_rendition = Input::of(&stream, &JPEG, Start::Newest).unwrap();
+        let writer = asked.0.lock().unwrap().pop().unwrap().1;
+        writer.push(unit(Codec::Jpeg)).unwrap();
+        assert_eq!(next(&mut input).as_deref(), Some("jpeg"));
+        camera.push(unit(Codec::Jpeg)).unwrap();
+        // A decoder takes both, and would go on for ever.
+        writer.push(unit(Codec::Jpeg)).unwrap();
+        assert_eq!(next(&mut input).as_deref(), Some("the camera now sends jpeg"));
+        assert_eq!(next(&mut one_rendition).as_deref(), Some("jpeg"), "what is asked for by its key stays");
     }
 
     #[test]

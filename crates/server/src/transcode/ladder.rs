@@ -9,6 +9,7 @@ use super::pace::Pace;
 use super::{Form, LINGER, frames};
 use crate::config::{Config, Encoding, Level, MAX_PICTURE_SIDE, MIN_PICTURE_SIDE};
 use camherd_hub::{Event, Owner, Publisher, RenditionKey, Start, Stream, StreamState, Want};
+use camherd_media::time::Monotonic;
 use camherd_media::unit::Codec;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,22 +118,17 @@ impl Ladder {
         self.config.quality.adapt
     }
 
-    /// The qualities that can be had of `stream` now, best first. The first is always there; what a camera sends
-    /// in several is not added to.
+    /// The qualities that can be had of `stream` now, best first. The first is always there, and stands for the best
+    /// that the camera sends, whatever [`Ladder::name`] that has; what a camera sends in several is not added to.
     #[must_use]
     pub fn qualities(&self, stream: &Stream) -> Vec<Quality> {
-        let variants = stream.variants();
-        let is_sent = |quality: &Quality| {
-            variants.iter().any(|(name, variant)| *name == quality.sent() && variant.state().is_live())
-        };
-        let lower = &Quality::ALL[1..];
         let mut all = vec![Quality::High];
-        all.extend(lower.iter().copied().filter(is_sent));
-        if all.len() > 1 {
+        all.extend(sent_beside(stream));
+        if all.len() > 1 || best_name(stream) != Quality::High {
             return all;
         }
         let Some((_, mut above)) = size(stream).filter(|_| is_decodable(stream)) else { return all };
-        for quality in lower {
+        for quality in &Quality::ALL[1..] {
             let height = level(&self.config, *quality).and_then(|level| level.height);
             if let Some(height) = height.filter(|height| above * WORTH.1 >= height * WORTH.0) {
                 all.push(*quality);
@@ -140,6 +136,40 @@ impl Ladder {
             }
         }
         all
+    }
+
+    /// What a picture of `stream` is called that arrived at `at` and was read as `quality`: the best that a camera sends
+    /// is a lower one while the sender of the better one is away.
+    #[must_use]
+    pub fn name(stream: &Stream, quality: Quality, at: Monotonic) -> Quality {
+        let stand_in = stream.stand_in(at).filter(|_| quality == Quality::High);
+        stand_in.and_then(Quality::from_name).unwrap_or(quality)
+    }
+
+    /// Why `quality` of `stream` cannot be had now; `None` when it can.
+    #[must_use]
+    pub fn why_not(&self, stream: &Stream, quality: Quality) -> Option<String> {
+        let (best, name) = (best_name(stream), quality.name());
+        let offered = self.qualities(stream);
+        if quality == best || (quality != Quality::High && offered.contains(&quality)) {
+            return None;
+        }
+        let sent: Vec<&str> = std::iter::once(best).chain(sent_beside(stream)).map(Quality::name).collect();
+        if sent.len() > 1 || best != Quality::High {
+            return Some(format!("no {name} quality: the camera sends {}", sent.join(" and ")));
+        }
+        let height = level(&self.config, quality).and_then(|level| level.height);
+        Some(match (size(stream), height) {
+            (_, None) => format!("no {name} quality: it is switched off (quality.{name}.height)"),
+            (None, _) => format!("no {name} quality: there is no picture yet to make it of"),
+            (Some(_), Some(_)) if !is_decodable(stream) => {
+                format!("no {name} quality: this server cannot decode what the camera sends")
+            }
+            (Some((wide, high)), Some(height)) => format!(
+                "no {name} quality: pictures of {wide}x{high} are too small to make one of height {height} worth \
+                 while (quality.{name}.height)"
+            ),
+        })
     }
 
     /// The stream that carries `quality` of `stream`; making it starts with its first reader. A quality that cannot be
@@ -174,14 +204,30 @@ impl Ladder {
     pub fn existing(stream: &Stream) -> Vec<(Quality, Stream, bool)> {
         let variants = stream.variants();
         let find = |name: &str| variant_named(&variants, name);
+        let best = best_name(stream);
         let of = |quality: Quality| match quality {
-            Quality::High => Some((quality, stream.clone(), false)),
+            Quality::High => Some((best, stream.clone(), false)),
             _ => find(quality.sent())
                 .map(|variant| (quality, variant, false))
-                .or_else(|| find(quality.made()).map(|variant| (quality, variant, true))),
+                .or_else(|| find(quality.made()).map(|variant| (quality, variant, true)))
+                .filter(|_| quality > best),
         };
         Quality::ALL.into_iter().filter_map(of).collect()
     }
+}
+
+/// The lower qualities that the camera sends beside its best, best first.
+fn sent_beside(stream: &Stream) -> impl Iterator<Item = Quality> {
+    let variants = stream.variants();
+    let is_sent = move |quality: &Quality| {
+        variants.iter().any(|(name, variant)| *name == quality.sent() && variant.state().is_live())
+    };
+    Quality::ALL.into_iter().skip(1).filter(is_sent)
+}
+
+/// What the best is called that the camera sends now.
+fn best_name(stream: &Stream) -> Quality {
+    Ladder::name(stream, Quality::High, stream.clock().now())
 }
 
 fn variant_named(variants: &[(&'static str, Stream)], name: &str) -> Option<Stream> {

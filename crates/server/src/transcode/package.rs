@@ -32,6 +32,11 @@ impl Packager {
         }
     }
 
+    /// Whether pictures of another origin may follow in the same answer: each part stands alone.
+    fn goes_on(&self) -> bool {
+        matches!(self, Packager::Multipart(_))
+    }
+
     fn push(&mut self, unit: &Unit, clock: &Clock) -> Result<Unit, MuxError> {
         let wall = || WallClock(u64::try_from(clock.unix_micros(unit.stamps.taken())).unwrap_or(0));
         let mut packaged = match self {
@@ -54,12 +59,14 @@ pub(super) fn start(
     // The upstream is subscribed to before the task runs, so that its encoder starts a moment earlier.
     let input = Input::open(stream, packager.wants())?;
     let clock = stream.clock();
-    runtime.spawn(run(input, packager, clock, writer));
+    runtime.spawn(run(stream.clone(), input, packager, clock, writer));
     Ok(())
 }
 
-async fn run(mut input: Input, mut packager: Packager, clock: Clock, writer: Writer) {
+async fn run(stream: Stream, mut input: Input, mut packager: Packager, clock: Clock, writer: Writer) {
     let mut demand = Demand::default();
+    // Whether this input has given a unit.
+    let mut given = false;
     loop {
         let event = tokio::select! {
             event = input.next() => event,
@@ -72,19 +79,31 @@ async fn run(mut input: Input, mut packager: Packager, clock: Clock, writer: Wri
             }
         };
         match event {
-            Event::Unit(delivery) => match packager.push(&delivery.unit, &clock) {
-                Ok(unit) => {
-                    if writer.push(unit).is_err() {
-                        return;
+            Event::Unit(delivery) => {
+                given = true;
+                match packager.push(&delivery.unit, &clock) {
+                    Ok(unit) => {
+                        if writer.push(unit).is_err() {
+                            return;
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a unit cannot be packaged");
+                        input.request_keyframe();
                     }
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "a unit cannot be packaged");
-                    input.request_keyframe();
-                }
-            },
+            }
             Event::State(_) => {}
-            Event::Ended(reason) => return writer.fail(&*reason),
+            // A camera with another codec: who reads parts takes those of one picture after those of any other.
+            Event::Ended(reason) => {
+                match packager.goes_on().then(|| Input::open(&stream, packager.wants())) {
+                    Some(Ok(next)) if std::mem::replace(&mut given, false) && stream.removed().is_none() => {
+                        input = next;
+                    }
+                    Some(Err(error)) => return writer.fail(error.reason),
+                    _ => return writer.fail(&*reason),
+                }
+            }
         }
     }
 }

@@ -23,7 +23,12 @@ where
             // Before the writer ends, as its viewers ask again when it does.
             place.failed(&reason, Instant::now());
             writer.fail(reason);
+        } else {
+            drop(writer);
         }
+        drop((place, runtime));
+        // What a codec leaves is worth giving back, and few other things are.
+        camherd_codec::memory::give_back();
     };
     let named = std::thread::Builder::new().name(name);
     named.spawn(body).map(drop).map_err(|error| format!("no thread: {error}"))

@@ -12,11 +12,11 @@
 #include "camherd/telemetry.h"
 
 #define CH_CHANNEL_VERSION 1
-#define CH_MESSAGE_MAX 1024
-#define CH_MEMBERS_MAX 32
-#define CH_UPDATE_URL_MAX 255
-#define CH_UPDATE_SIZE_MAX (16u * 1024 * 1024)
-#define CH_SIGNATURE_MAX 72 /* ECDSA P-256 in DER */
+#define CH_MESSAGE_MAX 1024   /* bytes; as docs/ref/device-protocol.md says, and room for one on a small device */
+#define CH_MEMBERS_MAX 32     /* three times what the longest message to a device has */
+#define CH_UPDATE_URL_MAX 255 /* leaves room for the rest of an `update` in CH_MESSAGE_MAX */
+#define CH_UPDATE_SIZE_MAX (16u * 1024 * 1024) /* the largest flash of these chips */
+#define CH_SIGNATURE_MAX 72                    /* ECDSA P-256 in DER */
 
 typedef enum ch_message_kind {
     CH_MSG_IGNORED,

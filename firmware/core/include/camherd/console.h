@@ -12,7 +12,7 @@
 /* Longest line: `stream set token` with a full token, all of it escaped, has room. */
 #define CH_LINE_MAX 383
 /* Most words of a line. */
-#define CH_WORDS_MAX 12
+#define CH_WORDS_MAX 12 /* the longest command, `wifi set --ssid S --pass P --save`, has seven */
 /* What people and tools see before the cursor. */
 #define CH_PROMPT "cam> "
 

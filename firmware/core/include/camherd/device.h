@@ -14,16 +14,16 @@
 #include "camherd/link.h"
 #include "camherd/tcpcam.h"
 
-#define CH_REASON_MAX 63
-#define CH_ADDRESS_MAX 45
-#define CH_ACKS_MAX 8
-#define CH_REBOOT_DELAY_MS 500    /* for the last answer to leave */
-#define CH_TRIAL_CONFIRM_MS 10000 /* an update that held a connection for so long is good */
-#define CH_TRIAL_LIMIT_MS 300000  /* one that did not within so long is taken back */
-#define CH_CAMERA_RETRY_MS 10000
+#define CH_REASON_MAX 63           /* bytes; a line of a console, and half of what a close frame can say */
+#define CH_ADDRESS_MAX 45          /* the longest IPv6 address as text */
+#define CH_ACKS_MAX 8              /* a server sends one or two and waits; as docs/ref/device-protocol.md says */
+#define CH_REBOOT_DELAY_MS 500     /* for the last answer to leave; longer if it has not, see device.c */
+#define CH_TRIAL_CONFIRM_MS 10000  /* an update that held a connection for so long is good */
+#define CH_TRIAL_LIMIT_MS 300000   /* one that did not within so long is taken back */
+#define CH_CAMERA_RETRY_MS 10000   /* a failed camera, a taken port: soon enough for who mends it */
 #define CH_CAMERA_TIMEOUT_MS 20000 /* to answer a CH_DO_CAMERA */
 #define CH_CAPTURE_TIMEOUT_MS 5000 /* without a frame though one was due: the camera is set up anew */
-#define CH_SCAN_TIMEOUT_MS 15000
+#define CH_SCAN_TIMEOUT_MS 15000   /* all channels take 2 to 4 s */
 #define CH_UPDATE_TIMEOUT_MS 60000 /* without another percent: while it loads there are no pictures */
 
 /* Where the console's text goes: whole lines that end in \n. */
@@ -155,6 +155,7 @@ typedef struct ch_device {
     ch_camera camera;     /* as set up last */
     ch_ms camera_due;     /* camera_sent: until when; else not before */
     ch_ms asked;          /* since when a frame is asked for and has not come, CH_NEVER: none is */
+    ch_ms taking;         /* since when the shell takes one, CH_NEVER: it does not */
     /* TCPCam */
     bool tcpcam_listening;
     uint16_t tcpcam_port; /* that is listened on */
@@ -171,6 +172,7 @@ typedef struct ch_device {
     uint8_t update_percent;
     char update_error[CH_REASON_MAX + 1];
     ch_ms update_until, reboot_at;
+    ch_ms reboot_latest; /* then answers that have not left are lost */
     bool reboot_rollback;
 } ch_device;
 

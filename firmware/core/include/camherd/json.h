@@ -40,8 +40,7 @@ const ch_json_member *ch_json_find(const ch_json_member *members, size_t count, 
 /* The value as text with escapes undone. False if it is no string, holds U+0000 or does not fit. */
 bool ch_json_string(const ch_json_member *member, char *to, size_t size);
 
-/* The value as a number without fraction and exponent from `min` to `max`. */
-bool ch_json_i32(const ch_json_member *member, int32_t min, int32_t max, int32_t *value);
+/* The value as a number without sign, fraction and exponent, up to `max`. */
 bool ch_json_u32(const ch_json_member *member, uint32_t max, uint32_t *value);
 
 bool ch_json_bool(const ch_json_member *member, bool *value);

@@ -46,7 +46,9 @@ typedef struct ch_policy {
     ch_ms sending; /* since when, CH_NEVER: not */
     uint16_t replaced, sent;
     uint8_t calm, calm_needed;
-    bool rising; /* the latest step was up */
+    bool rising;    /* the latest step was up */
+    bool delivered; /* a frame has left over this connection */
+    bool starved;   /* over the one before none could, though one was on its way */
 } ch_policy;
 
 void ch_policy_init(ch_policy *policy, const ch_camera *set, ch_ms now);
@@ -56,7 +58,9 @@ void ch_policy_set(ch_policy *policy, ch_ms now, const ch_camera *set);
 void ch_policy_sensor(ch_policy *policy, ch_size_set sizes, uint8_t max_fps);
 /*
  * Whether the WebSocket is up, and how many others want frames. A new connection begins without demand and at the
- * best that is set: the one before may have ended because the server was slow, not the network.
+ * best that is set: the one before may have ended because the server was slow, not the network. Only if not a single
+ * frame got through it does the next one begin at the least, or a network that is too slow for the best would never
+ * carry anything.
  */
 void ch_policy_ws(ch_policy *policy, ch_ms now, bool up);
 void ch_policy_others(ch_policy *policy, ch_ms now, unsigned clients);

@@ -21,13 +21,13 @@
 
 #define CH_SETTINGS_VERSION 1
 
-#define CH_SSID_MAX 32 /* IEEE 802.11 */
-#define CH_PASS_MAX 64 /* 8 to 63 characters, or a key of 64 hexadecimal digits */
-#define CH_HOST_MAX 63 /* one that the store of older firmware has room for */
-#define CH_PATH_MAX 127
+#define CH_SSID_MAX 32   /* IEEE 802.11 */
+#define CH_PASS_MAX 64   /* 8 to 63 characters, or a key of 64 hexadecimal digits */
+#define CH_HOST_MAX 63   /* one that the store of older firmware has room for */
+#define CH_PATH_MAX 127  /* `/ws/camera/` with the longest name has 75; the rest is for a query */
 #define CH_NAME_MAX 64   /* as the server has it */
 #define CH_TOKEN_MAX 128 /* as the server has it */
-#define CH_PIN_MAX 16
+#define CH_PIN_MAX 16    /* the old firmware has 4 digits; more is safer, and what a person types */
 
 #define CH_DEFAULT_PORT 8080
 #define CH_DEFAULT_TCPCAM_PORT 3333

@@ -4,8 +4,9 @@
  * Contract: bytes in, actions out, no sockets. PIN and count are accepted joined or split anywhere, with CR, LF or
  * NUL after either. A count ends at one of these, at the end of the client's sending, or after CH_TCPCAM_QUIET_MS
  * without more of it: "12350" is the PIN 1235 and the count 0. A count of 0 or below is endless. A wrong PIN closes
- * and nothing is sent; PINs are compared in constant time. Each client gets the newest frame when it is done with
- * the one before: a slow one skips frames and never delays another.
+ * and nothing is sent; PINs are compared in constant time, though how long one is can be found out digit by digit: the
+ * protocol has no delimiter. Each client gets the newest frame when it is done with the one before: a slow one skips
+ * frames and never delays another.
  */
 #ifndef CAMHERD_TCPCAM_H
 #define CAMHERD_TCPCAM_H
@@ -13,7 +14,7 @@
 #include "camherd/frames.h"
 #include "camherd/settings.h"
 
-#define CH_TCPCAM_CLIENTS 4
+#define CH_TCPCAM_CLIENTS 4        /* each may hold a frame, and boards have four buffers */
 #define CH_TCPCAM_QUIET_MS 200     /* ends a count */
 #define CH_TCPCAM_REQUEST_MS 10000 /* PIN and count must have come within */
 #define CH_TCPCAM_STALL_MS 5000    /* a client that takes nothing for so long is closed */

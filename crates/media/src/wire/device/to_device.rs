@@ -168,7 +168,10 @@ impl Update {
         let signature = text("signature").filter(|text| is_signature(text));
         Ok(Update {
             url: url
-                .ok_or(BadMember::new("url", "an http:// or https:// address of at most 255 bytes"))?
+                .ok_or(BadMember::new(
+                    "url",
+                    "an http:// or https:// address of at most 255 bytes, without blanks",
+                ))?
                 .to_owned(),
             size: size
                 .filter(|size| (1..=IMAGE_MAX).contains(size))
@@ -182,8 +185,11 @@ impl Update {
     }
 }
 
+/// Whether it can go into an HTTP request as it is: it names a host, and nothing in it ends a line or a word.
 fn is_address(url: &str) -> bool {
-    url.len() <= URL_MAX && (url.starts_with("http://") || url.starts_with("https://"))
+    let after_scheme = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let has_host = after_scheme.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']));
+    has_host && url.len() <= URL_MAX && url.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_sha256(digits: &str) -> bool {

@@ -10,6 +10,7 @@ use camherd_hub::{RenditionKey, Stream};
 use camherd_media::ids::StreamName;
 use camherd_media::unit::Stamps;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -63,6 +64,9 @@ pub struct StreamInfo {
     renditions: Vec<RenditionStatus>,
     /// The qualities in which the stream exists now, best first.
     qualities: Vec<QualityInfo>,
+    /// The qualities that cannot be had now, each with the reason.
+    #[schema(value_type = std::collections::BTreeMap<String, String>, example = json!({"medium": "no medium quality: the camera sends high and low"}))]
+    no_qualities: BTreeMap<&'static str, String>,
     /// What the camera sent and nobody can use, by kind.
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     dropped: camherd_hub::Drops,
@@ -124,6 +128,12 @@ fn qualities(stream: &Stream) -> Vec<QualityInfo> {
         }
     };
     existing.into_iter().map(info).collect()
+}
+
+/// Why the qualities that cannot be had cannot.
+fn no_qualities(ladder: &Ladder, stream: &Stream) -> BTreeMap<&'static str, String> {
+    let missing = |quality: Quality| Some((quality.name(), ladder.why_not(stream, quality)?));
+    Quality::ALL.into_iter().filter_map(missing).collect()
 }
 
 /// How long the newest pictures took, ms; null where it is not known.
@@ -229,12 +239,13 @@ fn info(server: &Server, stream: &Stream, entry: Option<&Entry>) -> StreamInfo {
         reason: state.reason().to_owned(),
         renditions: renditions.into_iter().map(rendition_status).collect(),
         qualities: qualities(stream),
+        no_qualities: no_qualities(&server.ladder, stream),
         viewers: stats.viewers,
         dropped: stats.drops,
         last_error: stats.last_error,
         age_ms: newest.as_ref().map(|unit| millis(clock.now().since(unit.stamps.taken()))),
         latency: Latency::of(stamps.iter()),
-        device: server.devices.get(stream.name()).map(DeviceInfo::from),
+        device: server.devices.get(stream).map(DeviceInfo::from),
         stream_id: id,
     }
 }

@@ -24,6 +24,16 @@ const OLDEST: Duration = Duration::from_secs(60);
 /// Time between two pictures where the server began its time line anew.
 const STEP: i64 = 33_000;
 
+/// A refusal that comes after the handshake is a close code: so much more than the HTTP status.
+const CLOSE_CODES: u16 = 4000;
+
+// Refusals that pass (RFC 9110, 15.5; RFC 6585, 4): a server that was restarted knows a stream when its camera is back,
+// which takes some seconds.
+const NOT_FOUND: u16 = 404;
+const REQUEST_TIMEOUT: u16 = 408;
+const MISDIRECTED: u16 = 421;
+const TOO_MANY: u16 = 429;
+
 /// In which form the pictures are fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -50,14 +60,26 @@ enum Over {
 }
 
 impl Over {
-    /// Whether the next attempt would end in the same way.
-    fn is_final(&self) -> bool {
+    /// Whether the next attempt would end in the same way; `had_pictures` says that the stream was there before.
+    fn is_final(&self, had_pictures: bool) -> bool {
         match self {
-            Over::Lost(Lost::Refused { status, .. }) => matches!(status, 400..=499),
-            Over::Lost(Lost::Closed { code, .. }) => matches!(code, 4400..=4499),
-            Over::Lost(_) | Over::Fault(_) => false,
+            Over::Lost(lost) => match status(lost) {
+                Some(NOT_FOUND | REQUEST_TIMEOUT | MISDIRECTED | TOO_MANY) => !had_pictures,
+                Some(status) => matches!(status, 400..=499),
+                None => false,
+            },
+            Over::Fault(_) => false,
             Over::Url(_) | Over::Superseded(_) => true,
         }
+    }
+}
+
+/// What the server answered to a request: an HTTP status, or the close code that stands for one.
+fn status(lost: &Lost) -> Option<u16> {
+    match lost {
+        Lost::Refused { status, .. } => Some(*status),
+        Lost::Closed { code, .. } => code.checked_sub(CLOSE_CODES),
+        _ => None,
     }
 }
 
@@ -77,7 +99,8 @@ enum FromServer {
     Other,
 }
 
-/// Publishes the stream for as long as there is one; gives the reason when there is none to try again for.
+/// Publishes the stream, and connects to it again and again; gives the reason when there is nothing to try again for: the
+/// server refuses, or it does not know the stream and never did.
 pub(crate) async fn run(
     url: &ServerUrl,
     token: Option<&str>,
@@ -94,10 +117,11 @@ pub(crate) async fn run(
         };
         let reason = over.to_string();
         feed.publisher.stalled(&reason);
-        if over.is_final() {
+        let units = feed.publisher.stream().stats().units;
+        if over.is_final(units > 0) {
             return reason;
         }
-        if feed.publisher.stream().stats().units > before {
+        if units > before {
             backoff.reset();
         }
         let pause = backoff.delay();
@@ -247,10 +271,22 @@ mod tests {
     #[test]
     fn a_server_that_refuses_is_not_asked_again_and_one_that_is_away_is() {
         let refused = |status| Over::Lost(Lost::Refused { status, reason: String::new() });
-        assert!(refused(404).is_final() && refused(401).is_final());
-        assert!(!refused(503).is_final() && !Over::Lost(Lost::Ended).is_final());
         let closed = |code| Over::Lost(Lost::Closed { code, reason: String::new() });
-        assert!(closed(4404).is_final() && !closed(1001).is_final());
+        for over in [refused(401), refused(403), closed(4401), closed(4403)] {
+            assert!(over.is_final(false) && over.is_final(true), "{over}");
+        }
+        for over in [refused(503), closed(1001), closed(1008), closed(4503), Over::Lost(Lost::Ended)] {
+            assert!(!over.is_final(false) && !over.is_final(true), "{over}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_was_there_is_asked_for_again_and_one_that_never_was_is_not() {
+        let refused = |status| Over::Lost(Lost::Refused { status, reason: String::new() });
+        let closed = Over::Lost(Lost::Closed { code: 4404, reason: String::new() });
+        for over in [refused(404), refused(408), refused(421), refused(429), closed] {
+            assert!(over.is_final(false) && !over.is_final(true), "{over}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod target;
 pub(crate) use target::Target;
 pub use target::UrlError;
 
+use crate::net::dial::{self, ConnectError};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::HeaderValue;
@@ -14,7 +15,7 @@ use http::header::AUTHORIZATION;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -50,14 +51,14 @@ pub enum Lost {
     /// Nobody there.
     #[error("cannot connect to {address}: {error}")]
     Connect {
-        /// The last address that was tried.
+        /// The address that said so last.
         address: SocketAddr,
         /// What the system says.
         error: io::Error,
     },
     /// Nobody answers.
-    #[error("no connection within {} s", CONNECT_TIMEOUT.as_secs())]
-    ConnectTimeout,
+    #[error("no connection within {} s", .0.as_secs())]
+    ConnectTimeout(Duration),
     /// An HTTP status in place of the upgrade.
     #[error("the server answered {status}{}", after_colon(reason))]
     Refused {
@@ -118,7 +119,8 @@ pub(crate) struct Link {
 impl Link {
     /// Connects and shakes hands.
     pub(crate) async fn open(target: &Target, options: Options<'_>) -> Result<Link, Lost> {
-        timeout(CONNECT_TIMEOUT, Link::try_open(target, options)).await.unwrap_or(Err(Lost::ConnectTimeout))
+        let opened = timeout(CONNECT_TIMEOUT, Link::try_open(target, options)).await;
+        opened.unwrap_or(Err(Lost::ConnectTimeout(CONNECT_TIMEOUT)))
     }
 
     async fn try_open(target: &Target, options: Options<'_>) -> Result<Link, Lost> {
@@ -217,16 +219,11 @@ impl Link {
 /// # Errors
 /// [`Lost::Resolve`] or [`Lost::Connect`].
 pub(crate) async fn connect(host: &str, port: u16, send_buffer: Option<u32>) -> Result<TcpStream, Lost> {
-    let unresolved = |error| Lost::Resolve { host: host.to_owned(), error };
-    let addresses = lookup_host((host, port)).await.map_err(unresolved)?;
-    let mut last = unresolved(io::Error::from(io::ErrorKind::NotFound));
-    for address in addresses {
-        match connect_to(address, send_buffer).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Lost::Connect { address, error },
-        }
-    }
-    Err(last)
+    let open = |address| connect_to(address, send_buffer);
+    dial::connect(host, port, open).await.map_err(|error| match error {
+        ConnectError::Resolve(error) => Lost::Resolve { host: host.to_owned(), error },
+        ConnectError::Refused { address, error } => Lost::Connect { address, error },
+    })
 }
 
 async fn connect_to(address: SocketAddr, send_buffer: Option<u32>) -> io::Result<TcpStream> {

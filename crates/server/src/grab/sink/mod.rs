@@ -153,7 +153,7 @@ impl Sink {
                     Ok(None) => Ok(()),
                     Err(error) => Err(error),
                 };
-                // Without its last picture the file is a good one still.
+                // Without its last picture the file is a good one still. After an error it has room for none.
                 output.finish()?;
                 last
             }

@@ -40,10 +40,16 @@ impl Mp4 {
         }
         let shifted = |time: MediaTime| MediaTime(time.0.saturating_sub(origin.0));
         let next = Unit { pts: shifted(unit.pts), dts: shifted(unit.dts), ..unit.clone() };
-        let Some(held) = self.held.replace(next.clone()) else { return Ok(None) };
+        let Some(held) = self.held.take() else {
+            self.held = Some(next);
+            return Ok(None);
+        };
         let lasting = next.dts.since(held.dts);
         self.last = Some(lasting);
-        Ok(Some(self.fragment(&held, lasting)?))
+        let fragment = self.fragment(&held, lasting)?;
+        // Only behind a picture that is there: it may be made of it.
+        self.held = Some(next);
+        Ok(Some(fragment))
     }
 
     /// The picture that was held back, as long as the one before it.
@@ -116,6 +122,17 @@ mod tests {
         assert!(matches!(mp4.push(&changed), Err(SinkError::Changed)));
         let same = Unit { format: Arc::new((*units[0].format).clone()), ..units[5].clone() };
         assert!(matches!(same.format.codec, Codec::H264(_)) && mp4.push(&same).unwrap().is_some());
+    }
+
+    #[test]
+    fn nothing_follows_a_picture_that_cannot_be_packaged() {
+        let units = units();
+        let mut mp4 = Mp4::default();
+        mp4.push(&units[0]).unwrap();
+        let bad = Unit { payload: Bytes::from_static(b"no start code"), ..units[1].clone() };
+        mp4.push(&bad).unwrap();
+        assert!(matches!(mp4.push(&units[2]), Err(SinkError::Mux(_))));
+        assert_eq!(mp4.finish().unwrap(), None);
     }
 
     #[test]

@@ -22,8 +22,15 @@ const TOO_LATE: Duration = Duration::from_millis(600);
 /// The same for pictures that stand alone: the next one is the newest, so that skipping costs nothing but what is late.
 const TOO_LATE_ALONE: Duration = Duration::from_millis(300);
 
+/// A picture that stands alone gives way to a newer one when it would come so late, by what is known: see [`gives_way`].
+const WORN: Duration = Duration::from_millis(400);
+
 /// Another quality that gives no picture in this time is not to be had: many cameras send a keyframe each ten seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// For so long a viewer whose link is too slow is sent nothing that stands alone while a lower quality is on its way: each
+/// picture more would be one that the first of the lower quality has to wait for. To make one takes a tenth of it.
+const MAKING_ROOM: Duration = Duration::from_millis(300);
 
 /// How often a viewer that asked for a quality which it does not have looks for it again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -275,15 +282,19 @@ impl Follower {
     /// The picture if it is worth sending, and what follows of its being late.
     fn admit(&mut self, mut delivery: Delivery) -> Option<Delivery> {
         let now = self.stream.clock().now();
+        let alone = delivery.unit.format.codec == Codec::Jpeg;
+        if alone && self.hurries {
+            delivery = self.newer_than(delivery, now);
+        }
         let lag = now.since(ready_at(&delivery.unit.stamps));
         let verdict = self.pressure.note(now, lag, delivery.missed);
         if self.adapts && self.next.is_none() && verdict != Verdict::Stay {
             self.follow(verdict, now);
         }
         delivery.missed += self.skipped;
-        let alone = delivery.unit.format.codec == Codec::Jpeg;
         let too_late = if alone { TOO_LATE_ALONE } else { TOO_LATE };
-        if self.hurries && self.pressure.is_settled() && lag > too_late {
+        let is_late = self.pressure.is_settled() && lag > too_late;
+        if self.hurries && (is_late || alone && self.makes_room(now)) {
             self.skipped = delivery.missed + 1;
             self.shown.input.skip();
             return None;
@@ -293,6 +304,27 @@ impl Follower {
         self.last = Some(delivery.unit.pts);
         self.look_for_wanted(now);
         Some(delivery)
+    }
+
+    /// Whether what is shown is held back for a lower quality that is about to come.
+    fn makes_room(&self, now: Monotonic) -> bool {
+        let next = self.next.as_ref();
+        next.is_some_and(|(next, since)| {
+            self.adapts && next.quality > self.shown.quality && now.since(*since) < MAKING_ROOM
+        })
+    }
+
+    /// The newest picture instead of one that would be too old when it has gone over the link, if there is a newer one.
+    fn newer_than(&mut self, delivery: Delivery, now: Monotonic) -> Delivery {
+        let lag = now.since(ready_at(&delivery.unit.stamps));
+        if !self.pressure.is_settled() || !gives_way(lag, self.pressure.since_last(now)) {
+            return delivery;
+        }
+        self.shown.input.skip();
+        match self.shown.input.try_next() {
+            Some(newer) => Delivery { missed: delivery.missed + 1 + newer.missed, ..newer },
+            None => delivery,
+        }
     }
 
     /// Goes back to the quality that was asked for, once it can be had again.
@@ -333,6 +365,13 @@ impl Follower {
     }
 }
 
+/// Whether a picture that waited for `lag` would come too late, as the one before it was taken `took` ago: it will take as
+/// long as that one to go over the link. Of that time the link was busy while something waited, which `lag` tells; a
+/// picture for which the viewer waited, and not it for the viewer, is not late however long the camera was silent.
+fn gives_way(lag: Duration, took: Duration) -> bool {
+    lag + took.min(lag * 2) > WORN
+}
+
 /// When a unit was there for viewers to take.
 fn ready_at(stamps: &Stamps) -> Monotonic {
     let last = stamps.packaged.or(stamps.encoded).or(stamps.decoded);
@@ -340,175 +379,4 @@ fn ready_at(stamps: &Stamps) -> Monotonic {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-    use crate::testing;
-    use bytes::Bytes;
-    use camherd_hub::{Hub, Owner, Publisher, RenditionKey, Start, StreamState};
-    use camherd_media::unit::{Format, H264Parameters, Packaging, Unit};
-    use std::task::Waker;
-    use std::time::Instant;
-    use tokio::runtime::Handle;
-
-    /// A camera that sends two qualities, and a viewer.
-    struct Scene {
-        hub: Hub,
-        stream: Stream,
-        high: Publisher,
-        low: Option<Publisher>,
-        sent: i64,
-    }
-
-    impl Scene {
-        fn new() -> Scene {
-            let hub = testing::hub(1);
-            // The clock begins with the hub, and pictures are to be older than that.
-            while hub.clock().now() < Monotonic(0) + TOO_LATE * 3 {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            let stream = hub.get_or_create(&"door".parse().unwrap()).unwrap();
-            let publish = |stream: &Stream| stream.publish(Owner(String::new()), String::new()).unwrap();
-            let (high, low) = (publish(&stream), publish(&stream.variant("low")));
-            let mut scene = Scene { hub, stream, high, low: Some(low), sent: 0 };
-            scene.send(true, Duration::ZERO);
-            scene
-        }
-
-        fn viewer(&self, choice: Choice) -> Follower {
-            let ladder = Arc::new(Ladder::new(Arc::new(Config::default()), Handle::current()));
-            let open = |stream: &Stream| Input::of(stream, &RenditionKey::SOURCE, Start::Newest);
-            Follower::new(&self.stream, ladder, choice, Box::new(open)).unwrap()
-        }
-
-        /// A picture in each quality that was ready `lag` ago; its payload is the quality's letter and its number.
-        fn send(&mut self, keyframe: bool, lag: Duration) {
-            self.sent += 1;
-            let sets = H264Parameters { sps: Bytes::new(), pps: Bytes::new() };
-            let format =
-                Format { codec: Codec::H264(sets), width: 16, height: 16, packaging: Packaging::Bare };
-            let unit = Unit {
-                payload: Bytes::new(),
-                pts: MediaTime(self.sent * 33_000),
-                dts: MediaTime(self.sent * 33_000),
-                keyframe,
-                format: Arc::new(format),
-                stamps: Stamps::received(Monotonic(
-                    self.hub.clock().now().0.saturating_sub(lag.as_micros() as u64),
-                )),
-            };
-            let named =
-                |name: &str| Unit { payload: Bytes::from(format!("{name}{}", self.sent)), ..unit.clone() };
-            self.high.push(named("h")).unwrap();
-            if let Some(low) = &mut self.low {
-                low.push(named("l")).unwrap();
-            }
-        }
-    }
-
-    /// What the viewer gets now: payloads of pictures, and states.
-    fn taken(viewer: &mut Follower) -> Vec<String> {
-        let mut seen = Vec::new();
-        let mut cx = Context::from_waker(Waker::noop());
-        while let Poll::Ready(event) = viewer.poll_next(&mut cx) {
-            seen.push(match event {
-                Event::Unit(delivery) => String::from_utf8_lossy(&delivery.unit.payload).into_owned(),
-                Event::State(state) => state.label().to_owned(),
-                Event::Ended(reason) => return [seen, vec![format!("ended: {reason}")]].concat(),
-            });
-        }
-        seen
-    }
-
-    /// Sends pictures that are late until the viewer is shown another quality; what it was shown meanwhile.
-    fn until_moved(scene: &mut Scene, viewer: &mut Follower, lag: Duration, keyframes: i64) -> Vec<String> {
-        let (before, begin) = (viewer.quality(), Instant::now());
-        let mut shown = Vec::new();
-        while viewer.quality() == before {
-            assert!(begin.elapsed() < Duration::from_secs(20), "it stays in {before:?}: {shown:?}");
-            scene.send(scene.sent % keyframes == 0, lag);
-            shown.extend(taken(viewer));
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        shown
-    }
-
-    #[tokio::test]
-    async fn a_late_viewer_is_moved_at_a_keyframe_and_misses_nothing_on_the_way() {
-        let mut scene = Scene::new();
-        let mut viewer = scene.viewer(Choice::Automatic);
-        assert_eq!(taken(&mut viewer), ["live", "h1"]);
-        let shown = until_moved(&mut scene, &mut viewer, Duration::from_millis(300), 10);
-        assert_eq!(viewer.quality(), Quality::Low);
-        let first = shown.iter().position(|picture| picture.starts_with('l')).unwrap();
-        let number = |text: &String| text[1..].parse::<i64>().unwrap();
-        assert!(number(&shown[first]) % 10 == 1, "a keyframe: {}", shown[first]);
-        assert!(shown[..first].windows(2).all(|pair| number(&pair[1]) == number(&pair[0]) + 1), "{shown:?}");
-        assert!(number(&shown[first]) <= number(&shown[first - 1]) + 1, "{shown:?}");
-        assert_eq!(scene.stream.variant("low").stats().viewers, 1);
-    }
-
-    #[tokio::test]
-    async fn what_was_left_out_before_a_change_of_quality_is_told_with_it() {
-        let mut scene = Scene::new();
-        let mut viewer = scene.viewer(Choice::Automatic);
-        assert_eq!(taken(&mut viewer), ["live", "h1"]);
-        let (mut cx, begin) = (Context::from_waker(Waker::noop()), Instant::now());
-        let mut told = 0;
-        while viewer.quality() == Quality::High {
-            assert!(begin.elapsed() < Duration::from_secs(20), "it stays");
-            scene.send(scene.sent % 10 == 0, TOO_LATE * 2);
-            while let Poll::Ready(event) = viewer.poll_next(&mut cx) {
-                let Event::Unit(delivery) = event else { continue };
-                told += delivery.missed + 1;
-                if viewer.quality() == Quality::Low {
-                    break;
-                }
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        assert!(told > 10, "of the {} pictures that were sent only {told} are accounted for", scene.sent);
-    }
-
-    #[tokio::test]
-    async fn a_quality_that_ends_gives_way_to_the_best_one() {
-        let mut scene = Scene::new();
-        let mut viewer = scene.viewer(Choice::Fixed(Quality::Low));
-        assert_eq!(taken(&mut viewer), ["live", "l1"]);
-        scene.low = None;
-        assert_eq!(taken(&mut viewer), ["h1"], "nobody is told that the camera is offline, as it is not");
-        scene.send(false, Duration::ZERO);
-        assert_eq!(taken(&mut viewer).last().map(String::as_str), Some("h2"));
-        assert_eq!(viewer.quality(), Quality::High);
-        drop(scene.high);
-        assert_eq!(taken(&mut viewer), ["offline"]);
-        assert!(matches!(scene.stream.state(), StreamState::Offline(_)));
-    }
-
-    #[tokio::test]
-    async fn who_asked_for_a_quality_is_not_moved_but_spared_what_is_too_late() {
-        let mut scene = Scene::new();
-        let mut viewer = scene.viewer(Choice::Fixed(Quality::High));
-        assert_eq!(taken(&mut viewer), ["live", "h1"]);
-        for _ in 0..3 {
-            scene.send(false, TOO_LATE * 2);
-            assert_eq!(taken(&mut viewer), [""; 0], "too late");
-        }
-        scene.send(false, Duration::ZERO);
-        assert_eq!(taken(&mut viewer), [""; 0], "it refers to what was left out");
-        scene.send(true, Duration::ZERO);
-        let mut cx = Context::from_waker(Waker::noop());
-        let Poll::Ready(Event::Unit(next)) = viewer.poll_next(&mut cx) else { panic!("no picture") };
-        assert_eq!((&next.unit.payload[..], next.missed), (&b"h6"[..], 4));
-        let mut recorder = scene.viewer(Choice::Automatic).for_recording();
-        scene.send(false, TOO_LATE * 2);
-        assert_eq!(taken(&mut recorder), ["live", "h6", "h7"], "who records takes it late");
-    }
-
-    #[test]
-    fn qualities_are_asked_for_by_name() {
-        assert_eq!(Choice::from_name("auto"), Ok(Choice::Automatic));
-        assert_eq!(Choice::from_name("low"), Ok(Choice::Fixed(Quality::Low)));
-        assert!(Choice::from_name("LOW").unwrap_err().to_string().contains("medium"));
-    }
-}
+mod tests;

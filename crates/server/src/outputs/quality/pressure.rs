@@ -23,8 +23,9 @@ const WINDOW: Duration = Duration::from_millis(1200);
 /// A link must be late over so long, or it only had a hiccup.
 const LASTING: Duration = Duration::from_millis(300);
 
-/// A picture that took so long to go out, while others were missed, is enough by itself.
-const LONG: Duration = Duration::from_secs(1);
+/// A picture that took so long to go out, while others were missed, is enough by itself: two of them would be more than
+/// a second. A Wi-Fi roam is shorter.
+const LONG: Duration = Duration::from_millis(600);
 
 /// A better quality is tried after so long without a late picture.
 const HOLD: Duration = Duration::from_secs(5);
@@ -84,9 +85,16 @@ impl Pressure {
         self.settled
     }
 
+    /// How long ago the last picture was taken.
+    #[must_use]
+    pub fn since_last(&self, now: Monotonic) -> Duration {
+        self.last.map_or(Duration::ZERO, |last| now.since(last))
+    }
+
     /// A picture is taken `now` that was ready `lag` ago, and `missed` were skipped before it.
     pub fn note(&mut self, now: Monotonic, lag: Duration, missed: u64) -> Verdict {
-        let took = self.last.replace(now).map_or(Duration::ZERO, |last| now.since(last));
+        let took = self.since_last(now);
+        self.last = Some(now);
         self.settled |= lag < CAUGHT_UP || now.since(self.since) > GRACE;
         if !self.settled {
             return Verdict::Stay;

@@ -26,8 +26,8 @@ const LATE: Duration = Duration::from_millis(100);
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 /// A client that says no more may have hung up, which only shows in that it takes no more pictures. While there are none
-/// to send, it keeps its place for so long.
-const DOUBT: Duration = Duration::from_secs(60);
+/// to send, it keeps its place for so long, and at most twice that: longer than a camera takes to come back.
+const DOUBT: Duration = Duration::from_secs(15);
 
 /// The client has its pictures, or is gone.
 struct Over;

@@ -1,10 +1,12 @@
 //! A camera of this machine as the source of a stream: `/dev/videoN`, with Linux's V4L2.
 //!
 //! JPEG is taken as the camera gives it; raw pictures are encoded here. `raw` is what their bytes mean, `v4l2` the
-//! device.
+//! device, `trouble` what its errors mean.
 
 #[cfg(any(target_os = "linux", test))]
 mod raw;
+#[cfg(target_os = "linux")]
+mod trouble;
 #[cfg(target_os = "linux")]
 mod v4l2;
 

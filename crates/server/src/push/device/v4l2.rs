@@ -1,6 +1,7 @@
 //! The device: which format it is asked for, and the thread that waits for its pictures.
 
 use super::raw::{Layout, RawError, to_picture};
+use super::trouble::explained;
 use crate::client::source::{End, Ender, Ending};
 use crate::sources::jpeg_units::JpegUnits;
 use bytes::Bytes;
@@ -13,7 +14,9 @@ use linuxvideo::stream::ReadStream;
 use linuxvideo::{BufType, Device, Fract};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// Pictures that wait to be published, which takes no time.
 const WAITING: usize = 2;
@@ -21,6 +24,10 @@ const WAITING: usize = 2;
 /// Quality of raw pictures that are encoded here, on the scale of the Independent JPEG Group: as good as what
 /// cameras make of theirs.
 const QUALITY: u8 = 80;
+
+/// A device that gives nothing for so long gives nothing any more: a USB camera that hangs, or one whose driver waits for
+/// more buffers than there are. Exposures in the dark take some seconds at most.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// Asked for where the device does not say what it is set to.
 const DEFAULT_SIZE: (u32, u32) = (640, 480);
@@ -54,7 +61,7 @@ pub(super) fn start(
     size: Option<(u32, u32)>,
     fps: Option<f64>,
 ) -> io::Result<Ending> {
-    let mut camera = Camera::open(path, size, fps)?;
+    let mut camera = Camera::open(path, size, fps).map_err(explained)?;
     let (sender, pictures) = mpsc::channel(WAITING);
     let work = move || {
         loop {
@@ -67,9 +74,10 @@ pub(super) fn start(
     };
     std::thread::Builder::new().name("v4l2".to_owned()).spawn(work)?;
     let (ender, ending) = Ender::new();
+    let name = path.display().to_string();
     tokio::spawn(async move {
         let reason = publish(publisher, pictures).await;
-        ender.end(End::Failed(reason));
+        ender.end(End::Failed(format!("{name}: {reason}")));
     });
     Ok(ending)
 }
@@ -81,25 +89,26 @@ async fn publish(
 ) -> String {
     let clock = publisher.stream().clock();
     let mut units = JpegUnits::default();
-    while let Some(picture) = pictures.recv().await {
-        let picture = match picture {
-            Ok(Some(picture)) => picture,
-            Ok(None) => {
+    loop {
+        let picture = match timeout(SILENCE, pictures.recv()).await {
+            Ok(Some(Ok(Some(picture)))) => picture,
+            Ok(Some(Ok(None))) => {
                 publisher.stream().count_drop("device", "the device gave a broken picture".to_owned());
                 continue;
             }
-            Err(error) => return format!("the camera does not go on: {error}"),
+            Ok(Some(Err(error))) => return explained(error).to_string(),
+            Ok(None) => return "its thread has ended".to_owned(),
+            Err(_) => return format!("no picture for {} s", SILENCE.as_secs()),
         };
         match jpeg::normalise(&picture) {
             Ok(picture) => {
                 if publisher.push(units.unit(&clock, picture, clock.now())).is_err() {
-                    break;
+                    return "another source took its place".to_owned();
                 }
             }
             Err(error) => publisher.stream().count_drop(error.kind().label(), error.to_string()),
         }
     }
-    "the camera's thread has ended".to_owned()
 }
 
 struct Camera {
@@ -119,14 +128,19 @@ impl Camera {
             formats.map(|format| Ok(format?.pixel_format())).collect::<io::Result<_>>()?;
         let chosen = wanted().into_iter().find(|(format, _)| offered.contains(format));
         let Some((format, gives)) = chosen else {
-            let what = format!("it gives {offered:?}; MJPG, JPEG, YU12, NV12 or YUYV is needed");
+            let what = match offered.is_empty() {
+                true => "it gives no pictures; a camera may have a second device for other data, beside the one for these"
+                    .to_owned(),
+                false => format!("it gives {offered:?}; MJPG, JPEG, YU12, NV12 or YUYV is needed"),
+            };
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         };
         let (width, height) = size.or_else(|| set_to(&device)).unwrap_or(DEFAULT_SIZE);
         let capture = device.video_capture(PixFormat::new(width, height, format))?;
         let got = capture.format();
         if got.pixel_format() != format {
-            let what = format!("it does not keep to {format:?}, which it offers");
+            let what =
+                format!("it offers {format:?}, and gives {:?} when asked for that", got.pixel_format());
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
         if let Some(fps) = fps {

@@ -4,7 +4,6 @@ use super::SEND_TIMEOUT;
 use crate::client::ws::{Lost, connect};
 use bytes::{Buf, Bytes};
 use camherd_media::wire::tcp_push::{DONE, Header, size};
-use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -28,10 +27,7 @@ impl TcpLink {
     /// Connects and sends the header.
     pub(super) async fn open(host: &str, port: u16, header: Header) -> Result<TcpLink, Lost> {
         let connected = timeout(CONNECT_TIMEOUT, connect(host, port, None)).await;
-        let stream = connected.unwrap_or_else(|_| {
-            let error = io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
-            Err(Lost::Resolve { host: host.to_owned(), error })
-        })?;
+        let stream = connected.unwrap_or(Err(Lost::ConnectTimeout(CONNECT_TIMEOUT)))?;
         let mut link = TcpLink { stream };
         link.write(&header.encode()[..]).await?;
         Ok(link)

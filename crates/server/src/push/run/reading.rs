@@ -7,7 +7,7 @@ use camherd_hub::{Delivery, Event, RenditionKey, Start, Stream};
 use camherd_media::unit::Codec;
 use camherd_media::wire::tcp_push::Kind;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// What is made of a source that has ended is complete when nothing came for so long.
 const LAST_MADE: Duration = Duration::from_secs(1);
@@ -38,6 +38,7 @@ pub(super) struct Reading {
     is_source: bool,
     /// The first picture, which has said what the source sends.
     first: Option<Delivery>,
+    rest: Rest,
 }
 
 impl Reading {
@@ -49,8 +50,9 @@ impl Reading {
         let failed = |reason: String| Nothing::Ended(source::End::Failed(reason));
         let mut input =
             Input::of(stream, &RenditionKey::SOURCE, Start::Newest).map_err(|error| failed(error.reason))?;
+        let mut rest = Rest::of(Duration::ZERO);
         let first = loop {
-            match next_of(&mut input, ending, Duration::ZERO).await {
+            match rest.next_of(&mut input, ending).await {
                 Ok(Event::Unit(delivery)) => break delivery,
                 Ok(Event::State(_)) => {}
                 Ok(Event::Ended(reason)) => return Err(failed(reason.to_string())),
@@ -63,10 +65,11 @@ impl Reading {
             _ => {
                 let input =
                     Input::open(stream, Want::Jpeg).map_err(|error| Nothing::NotMade(error.reason))?;
-                return Ok(Reading { input, kind: Kind::Jpeg, is_source: false, first: None });
+                let rest = Rest::of(LAST_MADE);
+                return Ok(Reading { input, kind: Kind::Jpeg, is_source: false, first: None, rest });
             }
         };
-        Ok(Reading { input, kind, is_source: true, first: Some(first) })
+        Ok(Reading { input, kind, is_source: true, first: Some(first), rest })
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -88,9 +91,8 @@ impl Reading {
         if let Some(first) = self.first.take() {
             return Next::Picture(first);
         }
-        let rest = if self.is_source { Duration::ZERO } else { LAST_MADE };
         loop {
-            match next_of(&mut self.input, ending, rest).await {
+            match self.rest.next_of(&mut self.input, ending).await {
                 Ok(Event::Unit(delivery)) => {
                     let codec = &delivery.unit.format.codec;
                     let same = match self.kind {
@@ -110,16 +112,40 @@ impl Reading {
     }
 }
 
-/// The next event; the end of the source when it has ended, and nothing was left or came for `rest` more.
-async fn next_of(input: &mut Input, ending: &Ending, rest: Duration) -> Result<Event, source::End> {
-    let end = tokio::select! {
-        biased;
-        event = input.next() => return Ok(event),
-        end = ending.wait() => end,
-    };
-    // What was published right before the end may have come between the two looks.
-    let last = timeout(rest, input.next());
-    last.await.map_err(|_| end)
+/// What may come after the end of the source.
+struct Rest {
+    /// So long after the end, and after each picture that came since, another one may come.
+    time: Duration,
+    /// When that is over. It outlives a wait that is cancelled, or one that is cancelled often would never end.
+    until: Option<Instant>,
+}
+
+impl Rest {
+    fn of(time: Duration) -> Rest {
+        Rest { time, until: None }
+    }
+
+    /// The next event; the end of the source when it has ended, and no picture was left or came in time. Cancel-safe.
+    async fn next_of(&mut self, input: &mut Input, ending: &Ending) -> Result<Event, source::End> {
+        let end = tokio::select! {
+            biased;
+            event = input.next() => return Ok(self.heard(event)),
+            end = ending.wait() => end,
+        };
+        let until = *self.until.get_or_insert_with(|| Instant::now() + self.time);
+        // What was published right before the end may have come between the two looks.
+        match timeout_at(until, input.next()).await {
+            Ok(event) => Ok(self.heard(event)),
+            Err(_) => Err(end),
+        }
+    }
+
+    fn heard(&mut self, event: Event) -> Event {
+        if matches!(event, Event::Unit(_)) {
+            self.until = None;
+        }
+        event
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +157,7 @@ mod tests {
     use bytes::Bytes;
     use camherd_hub::Owner;
     use camherd_media::codec::jpeg::normalise;
+    use tokio::time::timeout;
 
     #[tokio::test]
     async fn all_that_was_published_comes_before_the_end() {
@@ -168,5 +195,28 @@ mod tests {
         let target: Target = "tcp://host/1".parse().unwrap();
         let begun = Reading::begin(&stream, &target, &ending).await;
         assert_eq!(begun.err(), Some(Nothing::Ended(source::End::Failed("it is empty".to_owned()))));
+    }
+
+    #[tokio::test]
+    async fn what_is_made_of_a_source_ends_though_every_wait_for_it_is_cancelled() {
+        let hub = testing::hub(1);
+        let stream = hub.get_or_create(&"a".parse().unwrap()).unwrap();
+        let _publisher = stream.publish(Owner(String::new()), String::new()).unwrap();
+        let mut input = Input::of(&stream, &RenditionKey::SOURCE, Start::Newest).unwrap();
+        let (ender, ending) = Ender::new();
+        ender.end(source::End::Done);
+        let mut rest = Rest::of(Duration::from_millis(200));
+        let ended = async {
+            loop {
+                // As a line of progress does that is due before the rest is over.
+                let wait = timeout(Duration::from_millis(20), rest.next_of(&mut input, &ending));
+                match wait.await {
+                    Ok(Ok(Event::State(_))) | Err(_) => {}
+                    Ok(Ok(Event::Unit(_) | Event::Ended(_))) => panic!("there is nothing"),
+                    Ok(Err(end)) => return end,
+                }
+            }
+        };
+        assert_eq!(timeout(Duration::from_secs(30), ended).await, Ok(source::End::Done));
     }
 }

@@ -9,6 +9,7 @@ mod session;
 
 pub use session::Session;
 
+use camherd_hub::Stream;
 use camherd_media::ids::StreamName;
 use camherd_media::wire::device::{Command, Demand, Hello, Progress, Settings, ToDevice};
 use serde_json::{Map, Value};
@@ -101,11 +102,16 @@ impl Devices {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of a stream's device.
+    /// What is known of a stream's device. One that has left is forgotten once another camera has its place.
     #[must_use]
-    pub fn get(&self, stream: &StreamName) -> Option<Seen> {
+    pub fn get(&self, stream: &Stream) -> Option<Seen> {
+        let taken = stream.publisher().is_some();
         let mut inner = self.lock();
-        let device = inner.by_stream.get_mut(stream)?;
+        let device = inner.by_stream.get_mut(stream.name())?;
+        if taken && device.link.is_none() {
+            inner.by_stream.remove(stream.name());
+            return None;
+        }
         device.forget_unanswered();
         let pending = device.pending.iter().map(|p| (p.id, kind(&p.command), p.since)).collect();
         Some(Seen {

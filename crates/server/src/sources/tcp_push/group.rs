@@ -193,7 +193,8 @@ impl Group {
         [&self.low, &self.high].into_iter().flatten().find(|side| side.id == id)
     }
 
-    fn quality(&self, id: Id) -> Option<Quality> {
+    /// Which quality a connection sends.
+    pub(super) fn quality(&self, id: Id) -> Option<Quality> {
         let is = |side: &Option<Side>| side.is_some_and(|side| side.id == id);
         match (is(&self.low), is(&self.high)) {
             (true, _) => Some(Quality::Low),

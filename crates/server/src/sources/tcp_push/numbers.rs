@@ -238,7 +238,10 @@ impl Pushed {
         match route {
             Route::Main => {
                 self.show(id)?;
-                self.main.as_mut().ok_or(Removed)?.push(unit)
+                let stands_in = self.group.quality(id) == Some(Quality::Low);
+                let main = self.main.as_mut().ok_or(Removed)?;
+                main.publisher.stand_in(stands_in.then_some(LOW), unit.stamps.received);
+                main.push(unit)
             }
             Route::Nowhere => Ok(()),
             Route::Variant => {
