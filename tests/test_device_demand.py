@@ -11,6 +11,7 @@ import pytest
 
 import jpegs
 from camera import open_socket
+from conftest import ServerFactory
 from device import HELLO, Device, device
 from frame_bus import BusReader
 from server import Server
@@ -21,6 +22,12 @@ SET = (640, 480)
 SHOWN = {**HELLO, "size": "640x480", "sizes": ["160x120", "240x240", "320x240", "640x480"]}
 #: Less is told after 5 s of it.
 PATIENCE = 30.0
+
+
+@pytest.fixture
+def server(serve: ServerFactory) -> Server:
+    """One for which a camera that has sent a picture stays live without another."""
+    return serve("--stall-timeout", "1h")
 
 
 @pytest.fixture

@@ -53,7 +53,6 @@ static void start(shell *sh, const char *reset)
     sh->new_image = false;
     sh->update_at = CH_NEVER;
     sh->vitals_at = 0;
-    sh->busy_prompt = false;
     sh->seed = sh->seed * 1664525u + 1013904223u;
     ch_device_init(&sh->device, &sh->board, &sh->store, printer, sh->seed, now_ms());
 }

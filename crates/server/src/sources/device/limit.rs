@@ -35,9 +35,8 @@ impl<T: Copy + Ord> Limit<T> {
             (Some(_), None) => true,
             (Some(wanted), Some(holds)) => wanted < holds,
         };
-        if !is_less {
-            (self.holds, self.less) = (wanted, None);
-        } else if now.saturating_duration_since(*self.less.get_or_insert(now)) >= LESS_AFTER {
+        let is_due = |less: Instant| now.saturating_duration_since(less) >= LESS_AFTER;
+        if !is_less || is_due(*self.less.get_or_insert(now)) {
             (self.holds, self.less) = (wanted, None);
         }
         self.holds
