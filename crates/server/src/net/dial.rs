@@ -76,8 +76,8 @@ pub async fn dial(url: &Url, default_port: u16) -> Result<TcpStream, DialError> 
     Ok(stream)
 }
 
-/// Connects to the address of `host` that answers first; `open` makes the connection to one. The name is looked up first;
-/// an IPv6 address has no brackets. How long all of it may take is for the caller to say.
+/// Looks up `host`, a name or an address (IPv6 without brackets), and connects to the address that answers first;
+/// `open` makes the connection to one. How long all of it may take is for the caller to say.
 ///
 /// # Errors
 /// [`ConnectError`].
@@ -100,8 +100,8 @@ where
     }
 }
 
-/// Tries each address while those before it go on: `next_after` the one before it, or at once where one has failed. Gives
-/// what the first one gives that works, or the failure that came last.
+/// Tries each address while those before it go on: `next_after` the one before it, or at once where one has failed.
+/// Gives what the first one gives that works, or the failure that came last.
 async fn race<T, F>(
     addresses: impl IntoIterator<Item = SocketAddr>,
     next_after: Duration,

@@ -23,6 +23,8 @@ pub(super) struct Channel {
     id: String,
     /// The rate that the camera was started with, which may be none that the channel can say.
     fps: f64,
+    /// Width and height that are set; those that the camera was started with may be none that the channel can say.
+    size: (u32, u32),
     settings: Settings,
     demand: Option<Demand>,
     started: Instant,
@@ -35,6 +37,8 @@ pub(super) struct Channel {
 /// What comes of a message.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Outcome {
+    /// What the camera says of itself, where that has changed; before the answer, so that whoever waits for that knows.
+    pub(super) hello: Option<String>,
     /// What to answer.
     pub(super) answer: Option<String>,
     /// Whether to connect anew, which is what a restart looks like from outside.
@@ -56,6 +60,7 @@ impl Channel {
         Channel {
             id: format!("virtual-{}", name.take(MAX_ID).collect::<String>()),
             fps: options.fps,
+            size: (options.width, options.height),
             settings,
             demand: None,
             started: Instant::now(),
@@ -71,7 +76,11 @@ impl Channel {
         self.demand = None;
         self.report_at = tokio::time::Instant::now() + REPORT_EVERY;
         self.before = (Instant::now(), sent.bytes);
-        capture.set_rate(self.rate());
+        self.adopt(capture);
+        self.hello()
+    }
+
+    fn hello(&self) -> String {
         let hello = Hello {
             version: VERSION,
             id: self.id.clone(),
@@ -91,6 +100,7 @@ impl Channel {
 
     /// Takes a text message of the server.
     pub(super) fn received(&mut self, text: &[u8], capture: &Capture) -> Outcome {
+        let before = self.settings;
         let (id, result, restart) = match ToDevice::read(text) {
             Ok(None) => return Outcome::default(),
             Ok(Some(ToDevice { id, command })) => {
@@ -100,7 +110,8 @@ impl Channel {
             Err(bad) => (bad.id, Err(bad.to_string()), false),
         };
         let answer = id.map(|id| FromDevice::Ack(Ack { id, result }).to_text());
-        Outcome { answer, restart }
+        let hello = (self.settings != before).then(|| self.hello());
+        Outcome { hello, answer, restart }
     }
 
     fn obey(&mut self, command: Command, capture: &Capture) -> Result<(), String> {
@@ -110,12 +121,13 @@ impl Channel {
                 if set.led.is_some() {
                     return Err("led: this camera has none".to_owned());
                 }
+                if set.adapt == Some(true) {
+                    return Err("adapt: this camera cannot".to_owned());
+                }
                 self.settings.apply(&set);
                 self.fps = set.fps.map_or(self.fps, f64::from);
+                self.size = set.size.map_or(self.size, sides);
                 capture.set_look(|look| {
-                    if let Some(size) = set.size {
-                        (look.width, look.height) = (size.width(), size.height());
-                    }
                     if let Some(quality) = set.quality.and_then(|quality| u8::try_from(quality).ok()) {
                         look.quality = quality;
                     }
@@ -126,8 +138,22 @@ impl Channel {
             Command::Demand(demand) => self.demand = Some(demand),
             Command::Update(_) => return Err("update: this camera cannot".to_owned()),
         }
-        capture.set_rate(self.rate());
+        self.adopt(capture);
         Ok(())
+    }
+
+    /// Takes pictures as they are of use now.
+    fn adopt(&self, capture: &Capture) {
+        let size = self.size();
+        capture.set_look(|look| (look.width, look.height) = size);
+        capture.set_rate(self.rate());
+    }
+
+    /// Width and height that are of use now: what is set, or what is wanted where that has fewer pixels.
+    fn size(&self) -> (u32, u32) {
+        let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+        let wanted = self.demand.and_then(|demand| demand.size).map(sides);
+        wanted.filter(|wanted| pixels(*wanted) < pixels(self.size)).unwrap_or(self.size)
     }
 
     /// Pictures a second that are of use now; 0 for none.
@@ -148,11 +174,12 @@ impl Channel {
         let (since, bytes) = std::mem::replace(&mut self.before, (Instant::now(), sent.bytes));
         let kbit = (sent.bytes - bytes) as f64 * 8.0 / 1000.0 / since.elapsed().as_secs_f64().max(1e-3);
         let counts = capture.counts();
+        let (width, height) = self.size();
         self.report_at = tokio::time::Instant::now() + REPORT_EVERY;
         let report = json!({
             "type": "telemetry", "id": self.id, "uptime": self.started.elapsed().as_secs(),
             "reset": "power-on",
-            "size": self.settings.size.map(|size| size.to_string()), "quality": self.settings.quality,
+            "size": Size::of(width, height).map(|size| size.to_string()), "quality": self.settings.quality,
             "fps": self.rate().round() as u32, "kbit_s": kbit as u64, "captured": counts.captured,
             "sent": sent.frames, "replaced": counts.dropped, "failed": sent.broken,
             "connects": self.connections,
@@ -160,6 +187,10 @@ impl Channel {
         let members = if let Value::Object(members) = report { members } else { Map::new() };
         FromDevice::Telemetry(members).to_text()
     }
+}
+
+fn sides(size: Size) -> (u32, u32) {
+    (size.width(), size.height())
 }
 
 #[cfg(test)]
@@ -200,12 +231,50 @@ mod tests {
     }
 
     #[test]
+    fn the_size_is_the_least_of_set_and_wanted() {
+        let capture = capture();
+        let mut channel = Channel::new(&Options { width: 642, height: 482, ..Options::default() });
+        channel.connected(&capture, &Sent::default());
+        for (message, size) in [
+            (r#"{"type":"demand","viewers":1}"#, (642, 482)),
+            (r#"{"type":"demand","viewers":1,"size":"320x240"}"#, (320, 240)),
+            (r#"{"type":"set","size":"800x600"}"#, (320, 240)),
+            (r#"{"type":"demand","viewers":1,"size":"1280x720"}"#, (800, 600)),
+            (r#"{"type":"demand","viewers":1,"size":"160x120"}"#, (160, 120)),
+        ] {
+            assert_eq!(told(&mut channel, &capture, message), None);
+            capture.set_look(|look| assert_eq!((look.width, look.height), size, "{message}"));
+        }
+        assert!(channel.report(&capture, &Sent::default()).contains(r#""size":"160x120""#));
+        let hello = channel.connected(&capture, &Sent::default());
+        assert!(hello.contains(r#""size":"800x600""#), "{hello}");
+        capture.set_look(|look| assert_eq!((look.width, look.height), (800, 600), "nothing is wanted yet"));
+    }
+
+    #[test]
+    fn a_change_is_told_and_what_changes_nothing_is_not() {
+        let (capture, mut channel) = (capture(), Channel::new(&Options::default()));
+        let hello = channel.received(br#"{"type":"set","quality":41}"#, &capture).hello.expect("hello");
+        assert!(hello.contains(r#""quality":41"#), "{hello}");
+        for same in [
+            &br#"{"type":"set","quality":41}"#[..],
+            br#"{"type":"set","id":7,"quality":50,"adapt":true}"#,
+            br#"{"type":"demand","viewers":1,"size":"320x240","fps":5}"#,
+            br#"{"type":"hello","v":1}"#,
+        ] {
+            assert_eq!(channel.received(same, &capture).hello, None);
+        }
+    }
+
+    #[test]
     fn what_is_asked_for_with_an_id_is_answered() {
         let (capture, mut channel) = (capture(), Channel::new(&Options::default()));
         let answer = told(&mut channel, &capture, r#"{"type":"set","id":3,"size":"320x240"}"#);
         assert_eq!(answer.as_deref(), Some(r#"{"id":3,"ok":true,"type":"ack"}"#));
         let answer = told(&mut channel, &capture, r#"{"type":"set","id":4,"led":5}"#).expect("answer");
         assert!(answer.contains("led: ") && answer.contains("false"), "{answer}");
+        let answer = told(&mut channel, &capture, r#"{"type":"set","id":7,"adapt":true}"#).expect("answer");
+        assert!(answer.contains("adapt: ") && answer.contains("false"), "{answer}");
         let answer = told(&mut channel, &capture, r#"{"type":"set","id":5,"fps":0}"#).expect("answer");
         assert!(answer.contains("fps: 1 to 60"), "{answer}");
         let outcome = channel.received(br#"{"type":"reboot","id":6}"#, &capture);

@@ -94,11 +94,8 @@ impl Connection {
                     (Err(lost), _) => return Ok(End::Lost(lost)),
                     (Ok(Incoming::Binary(_)), _) | (Ok(_), None) => Ok(()),
                     (Ok(Incoming::Text(text)), Some(channel)) => {
-                        let Outcome { answer, restart } = channel.received(text.as_bytes(), capture);
-                        let said = match answer {
-                            Some(answer) => self.link.send_text(answer, SEND_TIMEOUT).await,
-                            None => Ok(()),
-                        };
+                        let Outcome { hello, answer, restart } = channel.received(text.as_bytes(), capture);
+                        let said = self.say(hello.into_iter().chain(answer)).await;
                         if restart {
                             self.link.close("the camera restarts").await;
                             return Ok(End::Restart);
@@ -118,6 +115,13 @@ impl Connection {
         }
         self.link.close("the camera stops").await;
         Ok(End::Complete)
+    }
+
+    async fn say(&mut self, texts: impl Iterator<Item = String>) -> Result<(), Lost> {
+        for text in texts {
+            self.link.send_text(text, SEND_TIMEOUT).await?;
+        }
+        Ok(())
     }
 
     async fn show(&mut self, frame: Bytes, sent: &mut Sent) -> Result<(), Lost> {

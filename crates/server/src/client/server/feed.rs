@@ -99,8 +99,8 @@ enum FromServer {
     Other,
 }
 
-/// Publishes the stream, and connects to it again and again; gives the reason when there is nothing to try again for: the
-/// server refuses, or it does not know the stream and never did.
+/// Publishes the stream, and connects to it again and again; gives the reason when there is nothing to try again
+/// for: the server refuses, or it does not know the stream, of which it never gave a picture.
 pub(crate) async fn run(
     url: &ServerUrl,
     token: Option<&str>,
