@@ -5,11 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use camherd_media::container::{Fmp4Muxer, TsMuxer, WallClock};
+mod judge;
+
+use camherd_media::container::{TsMuxer, WallClock};
 use camherd_media::time::{MediaTime, Monotonic};
 use camherd_media::unit::{Codec, Format, H264Parameters, Packaging, Stamps, Unit};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use judge::{Scratch, run, to_mp4, to_ts};
+use std::path::Path;
 use std::sync::Arc;
 
 const WIDTH: u32 = 320;
@@ -18,37 +20,6 @@ const PICTURES: usize = 50;
 const GOP: usize = 20;
 /// Milliseconds between pictures, over and over: a camera on Wi-Fi.
 const INTERVALS: [i64; 7] = [33, 50, 17, 120, 34, 400, 8];
-
-/// A directory that goes away with its test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let path = std::env::temp_dir().join(format!("camherd-media-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Scratch(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A directory that stays behind is no reason to fail.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn run(program: &str, args: &[&str]) -> Output {
-    let output = Command::new(program).args(args).output();
-    let output = output.unwrap_or_else(|error| panic!("{program} is required for this test: {error}"));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {args:?} failed ({}): {stderr}", output.status);
-    assert!(stderr.trim().is_empty(), "{program} {args:?} complains: {stderr}");
-    output
-}
 
 /// Pictures of a test pattern as x264 makes them, with and without its delimiters.
 fn encode(scratch: &Scratch, profile: &str, start: i64, keep_delimiters: bool) -> Vec<Unit> {
@@ -172,31 +143,12 @@ fn expected(units: &[Unit], tick: impl Fn(i64) -> i64) -> Report {
     }
 }
 
-fn mpegts(units: &[Unit]) -> Vec<u8> {
-    let mut muxer = TsMuxer::new();
-    let packets = units.iter().flat_map(|unit| muxer.push(unit).unwrap().payload);
-    packets.collect()
-}
-
-fn fmp4(units: &[Unit], wall: Option<WallClock>) -> Vec<u8> {
-    let mut muxer = Fmp4Muxer::new();
-    let mut file = Vec::new();
-    for unit in units {
-        let output = muxer.push(unit, wall).unwrap();
-        if let (true, Packaging::Fmp4 { init }) = (file.is_empty(), &output.format.packaging) {
-            file.extend_from_slice(init);
-        }
-        file.extend_from_slice(&output.payload);
-    }
-    file
-}
-
 #[test]
 fn ffprobe_reads_transport_streams_from_the_first_byte() {
     for (profile, delimiters) in [("baseline", false), ("high", true)] {
         let scratch = Scratch::new(&format!("ts-{profile}"));
         let units = encode(&scratch, profile, 5_000_000, delimiters);
-        std::fs::write(scratch.file("out.ts"), mpegts(&units)).unwrap();
+        std::fs::write(scratch.file("out.ts"), to_ts(&units)).unwrap();
         let got = probe(&scratch.file("out.ts"));
         assert_eq!(got, expected(&units, |ticks| ticks + 900), "{profile}");
     }
@@ -207,7 +159,7 @@ fn ffprobe_reads_transport_streams_across_the_wrap() {
     let scratch = Scratch::new("ts-wrap");
     // The wrap is at 95 443.717 s; ffprobe counts on from the first time.
     let units = encode(&scratch, "baseline", 95_443_000_000, false);
-    std::fs::write(scratch.file("out.ts"), mpegts(&units)).unwrap();
+    std::fs::write(scratch.file("out.ts"), to_ts(&units)).unwrap();
     let got = probe(&scratch.file("out.ts"));
     let first = got.frames[0].0;
     let origin = units[0].pts.0 * 9 / 100;
@@ -239,7 +191,7 @@ fn ffprobe_reads_fragments_after_their_initialisation_segment() {
         let scratch = Scratch::new(&format!("fmp4-{profile}"));
         // A time line that began in 1970, to see that decode times beyond 32 bits are read.
         let units = encode(&scratch, profile, 1_700_000_000_000_000, delimiters);
-        std::fs::write(scratch.file("out.mp4"), fmp4(&units, wall)).unwrap();
+        std::fs::write(scratch.file("out.mp4"), to_mp4(&units, wall)).unwrap();
         assert_eq!(probe(&scratch.file("out.mp4")), expected(&units, |ticks| ticks), "{profile}");
     }
 }
@@ -261,7 +213,7 @@ fn ffmpeg_finds_the_same_slices_in_both_containers() {
     let payloads: Vec<u8> = units.iter().flat_map(|unit| unit.payload.to_vec()).collect();
     let want = slices(&payloads);
     assert!(want.len() > PICTURES, "pictures of several slices");
-    for (name, file) in [("out.ts", mpegts(&units)), ("out.mp4", fmp4(&units, None))] {
+    for (name, file) in [("out.ts", to_ts(&units)), ("out.mp4", to_mp4(&units, None))] {
         let path = scratch.file(name);
         std::fs::write(&path, file).unwrap();
         let path = path.to_str().unwrap();

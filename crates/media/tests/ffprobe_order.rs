@@ -5,15 +5,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod judge;
+
 use bytes::Bytes;
 use camherd_media::codec::h264::nal::{has_b_slices, nal_units};
 use camherd_media::codec::order::DecodeTimes;
 use camherd_media::codec::{h264, h265};
-use camherd_media::container::{Fmp4Muxer, TsMuxer, fmp4};
+use camherd_media::container::fmp4;
 use camherd_media::time::{MediaTime, Monotonic};
 use camherd_media::unit::{Codec, Format, Packaging, Stamps, Unit};
+use judge::{Scratch, run, to_mp4, to_ts};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::Arc;
 
 const PICTURES: usize = 40;
@@ -21,36 +23,9 @@ const PICTURES: usize = 40;
 const INTERVAL: i64 = 40_000;
 const START: i64 = 5_000_000;
 
-/// A directory that goes away with its test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let path = std::env::temp_dir().join(format!("camherd-order-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Scratch(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A directory that stays behind is no reason to fail.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn run(program: &str, args: &[&str]) -> Output {
-    let output = Command::new(program).args(args).output();
-    let output = output.unwrap_or_else(|error| panic!("{program} is required for this test: {error}"));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {args:?} failed ({}): {stderr}", output.status);
-    assert!(stderr.trim().is_empty(), "{program} {args:?} complains: {stderr}");
-    output
-}
-
 /// A test pattern of 320x240 as `encoder` makes it, in MP4, which knows the order of the pictures.
 fn encode(scratch: &Scratch, encoder: &[&str]) -> PathBuf {
-    let path = scratch.0.join("in.mp4");
+    let path = scratch.file("in.mp4");
     let (frames, source) = (PICTURES.to_string(), "testsrc=size=320x240:rate=25");
     let input =
         ["-v", "error", "-y", "-f", "lavfi", "-i", source, "-frames:v", &frames, "-pix_fmt", "yuv420p"];
@@ -165,19 +140,8 @@ fn check(scratch: &Scratch, units: &[Unit], codec: &str) {
     assert!(units.iter().any(|unit| unit.pts != unit.dts));
     let mut shown: Vec<i64> = units.iter().map(|unit| unit.pts.0 * 9 / 100).collect();
     shown.sort_unstable();
-    let mut ts = TsMuxer::new();
-    let packets: Vec<u8> = units.iter().flat_map(|unit| ts.push(unit).unwrap().payload).collect();
-    let mut muxer = Fmp4Muxer::new();
-    let mut fragments = Vec::new();
-    for unit in units {
-        let output = muxer.push(unit, None).unwrap();
-        if let (true, Packaging::Fmp4 { init }) = (fragments.is_empty(), &output.format.packaging) {
-            fragments.extend_from_slice(init);
-        }
-        fragments.extend_from_slice(&output.payload);
-    }
-    for (name, file, lead) in [("out.ts", packets, 900), ("out.mp4", fragments, 0)] {
-        let path = scratch.0.join(name);
+    for (name, file, lead) in [("out.ts", to_ts(units), 900), ("out.mp4", to_mp4(units, None), 0)] {
+        let path = scratch.file(name);
         std::fs::write(&path, file).unwrap();
         let (got, decoded, got_codec) = probe(&path);
         assert_eq!(got, shown.iter().map(|ticks| ticks + lead).collect::<Vec<_>>(), "{name}");
@@ -193,7 +157,7 @@ fn check(scratch: &Scratch, units: &[Unit], codec: &str) {
 #[test]
 fn ffprobe_shows_h264_with_b_pictures_in_their_order() {
     for profile in ["main", "high"] {
-        let scratch = Scratch::new(profile);
+        let scratch = Scratch::new(&format!("order-{profile}"));
         let units = h264_units(&scratch, profile);
         check(&scratch, &units, "h264");
     }
@@ -201,7 +165,7 @@ fn ffprobe_shows_h264_with_b_pictures_in_their_order() {
 
 #[test]
 fn ffprobe_shows_h265_in_its_order_and_agrees_on_its_name() {
-    let scratch = Scratch::new("h265");
+    let scratch = Scratch::new("order-h265");
     let units = h265_units(&scratch);
     check(&scratch, &units, "hevc");
     assert_eq!(fmp4::mime(&units[0].format).as_deref(), Some("video/mp4; codecs=\"hvc1.1.6.L60.90\""));

@@ -2,6 +2,19 @@
 
 use camherd_hub::{Derive, DeriveError, Hub, RenditionKey, RingLimits, Stream, Writer};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// So long a test waits for what takes milliseconds on a machine that is not busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until `done`; else fails with what was `seen` last.
+pub(crate) async fn eventually(done: impl Fn() -> bool, seen: impl Fn() -> String) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "not in time: {}", seen());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
 
 struct Nothing;
 

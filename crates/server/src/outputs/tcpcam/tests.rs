@@ -3,7 +3,7 @@
 use super::*;
 use crate::net::listener::bind;
 use crate::net::shutdown::{self, Trigger};
-use crate::testing::hub;
+use crate::testing::{eventually, hub};
 use bytes::Bytes;
 use camherd_hub::{Owner, Publisher, Stream};
 use camherd_media::time::MediaTime;
@@ -62,14 +62,6 @@ impl Server {
 
     async fn watched_by(&self, count: usize) {
         eventually(|| self.stream.stats().viewers == count, || format!("{:?}", self.stream.stats())).await;
-    }
-}
-
-async fn eventually(done: impl Fn() -> bool, seen: impl Fn() -> String) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < deadline, "not in time: {}", seen());
-        sleep(Duration::from_millis(2)).await;
     }
 }
 

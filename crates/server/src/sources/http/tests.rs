@@ -2,75 +2,20 @@
 
 mod camera;
 
-use crate::net::shutdown::{self, Trigger};
-use crate::sources::pull::{Pulls, SNAPSHOT_INTERVAL, Spec, Transport};
-use crate::testing::hub;
+use crate::sources::pull::testing::{NEVER, Pulled};
+use crate::testing::eventually;
 use camera::{Answer, Camera, Then, chunked, part, picture, response};
-use camherd_hub::{Stream, StreamState};
+use camherd_hub::StreamState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
-use tokio::time::sleep;
+use std::time::Duration;
 
 const MULTIPART: &str = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=b\r\n\r\n";
-/// Longer than any test waits.
-const NEVER: Duration = Duration::from_secs(600);
 
-/// A camera that is being pulled.
-struct Pulled {
-    stream: Stream,
-    _pulls: Pulls,
-    _trigger: Trigger,
-}
-
-impl Pulled {
-    fn start(url: &str, stall_timeout: Duration) -> Pulled {
-        let (trigger, shutdown) = shutdown::channel();
-        let pulls = Pulls::new(hub(4), stall_timeout, shutdown);
-        let spec = Spec {
-            name: "door".parse().unwrap(),
-            source: url.parse().unwrap(),
-            transport: Transport::Tcp,
-            snapshot_interval: Duration::from_millis(20),
-            size: None,
-            on_demand: false,
-        };
-        assert!(spec.snapshot_interval < SNAPSHOT_INTERVAL);
-        let stream = pulls.add(spec).unwrap();
-        Pulled { stream, _pulls: pulls, _trigger: trigger }
-    }
-
-    /// Waits for so many units, the last of which is the picture with this number.
-    async fn units(&self, count: u64, last: u16) {
-        let seen = || (self.stream.stats().units, self.newest() == picture(last));
-        eventually(|| seen() == (count, true), || format!("{:?} {:?}", seen(), self.stream.stats())).await;
-    }
-
-    fn newest(&self) -> Vec<u8> {
-        self.stream.newest().map(|(unit, _)| unit.payload.to_vec()).unwrap_or_default()
-    }
-
-    /// Waits until it is offline with a reason that contains `text`, and gives the reason.
-    async fn offline(&self, text: &str) -> String {
-        let reason = || match self.stream.state() {
-            StreamState::Offline(reason) => reason.to_string(),
-            state => format!("{state:?}"),
-        };
-        eventually(|| reason().contains(text), || format!("{:?}, not {text}", reason())).await;
-        reason()
-    }
-
-    fn drops(&self, kind: &str) -> u64 {
-        self.stream.stats().drops.get(kind).copied().unwrap_or(0)
-    }
-}
-
-async fn eventually(done: impl Fn() -> bool, seen: impl Fn() -> String) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < deadline, "not in time: {}", seen());
-        sleep(Duration::from_millis(2)).await;
-    }
+/// Waits for so many units, the last of which is the picture with this number.
+async fn shows(pulled: &Pulled, count: u64, last: u16) {
+    let seen = || (pulled.stream.stats().units, pulled.newest() == picture(last));
+    eventually(|| seen() == (count, true), || format!("{:?} {:?}", seen(), pulled.stream.stats())).await;
 }
 
 /// A camera that gives the same answer to everybody.
@@ -160,7 +105,7 @@ async fn streams_give_their_pictures_as_soon_as_they_are_complete() {
     for (name, answer) in streams() {
         let camera = always(&answer, Then::Hold).await;
         let pulled = Pulled::start(&camera.url(), NEVER);
-        pulled.units(3, 3).await;
+        shows(&pulled, 3, 3).await;
         assert_eq!(pulled.stream.state(), StreamState::Live, "{name}");
         let (drops, requests) = (pulled.stream.stats().drops, camera.seen().requests);
         assert!(drops.is_empty(), "{name}: {drops:?}");
@@ -177,7 +122,7 @@ async fn a_broken_picture_is_counted_and_the_stream_goes_on() {
         [part("b", &picture(1)), part("b", cut), part("b", b"Hello World"), part("b", &picture(3))].concat();
     let camera = always([MULTIPART.as_bytes(), &parts].concat(), Then::Hold).await;
     let pulled = Pulled::start(&camera.url(), NEVER);
-    pulled.units(2, 3).await;
+    shows(&pulled, 2, 3).await;
     assert_eq!((pulled.drops("truncated"), pulled.drops("not_jpeg"), pulled.drops("connection")), (1, 1, 0));
 }
 
@@ -193,7 +138,7 @@ async fn a_camera_that_stops_in_the_middle_of_a_picture_is_asked_again() {
     let camera = camera.await;
     let pulled = Pulled::start(&camera.url(), NEVER);
     pulled.offline("the camera ended the stream").await;
-    pulled.units(2, 3).await;
+    shows(&pulled, 2, 3).await;
     assert_eq!(pulled.stream.state(), StreamState::Live);
     assert_eq!((pulled.drops("connection"), camera.seen().connections), (1, 2));
 }
@@ -262,13 +207,13 @@ async fn a_camera_that_gives_the_same_snapshot_for_ever_goes_offline_and_stays_s
         move |_, _: &str| (response("image/jpeg", &picture(shown.load(Ordering::Relaxed))), Then::Listen);
     let camera = Camera::start(answer).await;
     let pulled = Pulled::start(&camera.url(), Duration::from_millis(400));
-    pulled.units(1, 0).await;
+    shows(&pulled, 1, 0).await;
     pulled.offline("no picture for").await;
     // The next connections do not bring it back; a new picture does.
     eventually(|| camera.seen().connections >= 3, || format!("{:?}", pulled.stream.stats())).await;
     assert_eq!(pulled.stream.stats().units, 1);
     view.store(1, Ordering::Relaxed);
-    pulled.units(2, 1).await;
+    shows(&pulled, 2, 1).await;
 }
 
 #[tokio::test]
@@ -282,7 +227,7 @@ async fn passwords_are_sent_when_they_are_asked_for() {
     });
     let camera = camera.await;
     let url = |user: &str| camera.url().replace("http://", &format!("http://{user}"));
-    Pulled::start(&url("u:p%40ss@"), NEVER).units(1, 1).await;
+    shows(&Pulled::start(&url("u:p%40ss@"), NEVER), 1, 1).await;
     assert!(!camera.seen().requests[0].contains("Authorization"));
     let wrong = Pulled::start(&url("u:wrong@"), NEVER).offline("refuses").await;
     assert_eq!(wrong, "the camera refuses user name and password: 401 Unauthorized");
@@ -338,7 +283,7 @@ async fn redirects_are_followed_with_the_password_only_to_the_same_host() {
     });
     let camera = camera.await;
     let url = camera.url().replace("http://", "http://u:p@");
-    Pulled::start(&url, NEVER).units(1, 1).await;
+    shows(&Pulled::start(&url, NEVER), 1, 1).await;
     let refused = Pulled::start(&url.replace("/stream", "/foreign"), NEVER).offline("refuses").await;
     assert!(refused.contains("its address holds none"), "{refused}");
     let requests = target.seen().requests;
@@ -395,6 +340,6 @@ async fn a_snapshot_that_is_too_large_is_counted_and_not_held() {
     });
     let camera = camera.await;
     let pulled = Pulled::start(&camera.url(), NEVER);
-    pulled.units(1, 7).await;
+    shows(&pulled, 1, 7).await;
     assert_eq!((pulled.drops("too_large"), pulled.drops("connection")), (1, 0));
 }

@@ -8,6 +8,8 @@
 mod feed;
 pub mod source;
 mod task;
+#[cfg(test)]
+pub(in crate::sources) mod testing;
 
 pub use feed::{Feed, PullError};
 pub use source::{Source, SourceError, Transport};

@@ -1,8 +1,7 @@
 //! Against a camera that says what it is told to say.
 
 use super::*;
-use crate::net::shutdown;
-use crate::sources::pull::{Pulls, SNAPSHOT_INTERVAL};
+use crate::sources::pull::testing;
 use camherd_hub::{Event, RenditionKey, Start, Stream, StreamState, Subscription};
 use camherd_media::codec::h264::nal::{NalKind, nal_units};
 use camherd_media::unit::{Codec, Unit};
@@ -166,24 +165,14 @@ fn answer_to(method: &str, sequence: &str, describe: Result<&str, &str>) -> Stri
 struct Pulled {
     stream: Stream,
     subscription: Subscription,
-    _pulls: Pulls,
-    _trigger: shutdown::Trigger,
+    _pulled: testing::Pulled,
 }
 
 fn pull_from(url: &str) -> Pulled {
-    let (trigger, shutdown) = shutdown::channel();
-    let pulls = Pulls::new(crate::testing::hub(1), PATIENCE, shutdown);
-    let spec = Spec {
-        name: "door".parse().unwrap(),
-        source: url.parse().unwrap(),
-        transport: Transport::Tcp,
-        snapshot_interval: SNAPSHOT_INTERVAL,
-        size: None,
-        on_demand: false,
-    };
-    let stream = pulls.add(spec).unwrap();
+    let pulled = testing::Pulled::start(url, PATIENCE);
+    let stream = pulled.stream.clone();
     let subscription = stream.subscribe(&RenditionKey::SOURCE, Start::Newest).unwrap();
-    Pulled { stream, subscription, _pulls: pulls, _trigger: trigger }
+    Pulled { stream, subscription, _pulled: pulled }
 }
 
 impl Pulled {

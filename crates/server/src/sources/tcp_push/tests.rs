@@ -4,7 +4,7 @@ use super::*;
 use crate::config;
 use crate::net::listener::bind;
 use crate::net::shutdown::{self, Trigger};
-use crate::testing::hub;
+use crate::testing::{eventually, hub};
 use bytes::Bytes;
 use camherd_hub::{Owner, Stream, StreamState};
 use camherd_media::codec::h264::split::AccessUnitSplitter;
@@ -84,14 +84,6 @@ impl Sender {
         let mut byte = [0];
         let end = tokio::time::timeout(Duration::from_secs(20), self.0.read(&mut byte)).await;
         assert!(matches!(end, Ok(Ok(0) | Err(_))), "{end:?}");
-    }
-}
-
-async fn eventually(done: impl Fn() -> bool, seen: impl Fn() -> String) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < deadline, "not in time: {}", seen());
-        sleep(Duration::from_millis(2)).await;
     }
 }
 

@@ -1,19 +1,14 @@
 //! Cameras on loopback, against the whole way from a URL to the units of a stream.
 
-use crate::net::shutdown::{self, Trigger};
-use crate::sources::pull::{Pulls, SNAPSHOT_INTERVAL, Spec, Transport};
-use crate::testing::hub;
-use camherd_hub::{Stream, StreamState};
+use crate::sources::pull::testing::{NEVER, Pulled};
+use crate::testing::eventually;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 const JPEG: &[u8] = include_bytes!("../../../../../testdata/jpeg/baseline_422.jpg");
-/// Longer than any test waits.
-const NEVER: Duration = Duration::from_secs(600);
 
 /// A camera as the old firmware is: what its first `recv` gives must be the PIN and nothing else.
 struct Camera {
@@ -73,51 +68,6 @@ fn frame(payload: &[u8]) -> Vec<u8> {
 /// Keeps the connection until the client hangs up.
 async fn hold(mut socket: TcpStream) {
     let _ = socket.read_u8().await;
-}
-
-struct Pulled {
-    stream: Stream,
-    _pulls: Pulls,
-    _trigger: Trigger,
-}
-
-impl Pulled {
-    fn start(url: &str, stall_timeout: Duration) -> Pulled {
-        let (trigger, shutdown) = shutdown::channel();
-        let pulls = Pulls::new(hub(4), stall_timeout, shutdown);
-        let spec = Spec {
-            name: "door".parse().unwrap(),
-            source: url.parse().unwrap(),
-            transport: Transport::Tcp,
-            snapshot_interval: SNAPSHOT_INTERVAL,
-            size: None,
-            on_demand: false,
-        };
-        let stream = pulls.add(spec).unwrap();
-        Pulled { stream, _pulls: pulls, _trigger: trigger }
-    }
-
-    async fn units(&self, count: u64) {
-        let stats = || self.stream.stats();
-        eventually(|| stats().units >= count, || format!("{:?}", stats())).await;
-    }
-
-    async fn offline(&self, text: &str) -> String {
-        let reason = || match self.stream.state() {
-            StreamState::Offline(reason) => reason.to_string(),
-            state => format!("{state:?}"),
-        };
-        eventually(|| reason().contains(text), || format!("{:?}, not {text}", reason())).await;
-        reason()
-    }
-}
-
-async fn eventually(done: impl Fn() -> bool, seen: impl Fn() -> String) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !done() {
-        assert!(Instant::now() < deadline, "not in time: {}", seen());
-        sleep(Duration::from_millis(2)).await;
-    }
 }
 
 #[tokio::test]
