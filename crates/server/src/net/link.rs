@@ -5,7 +5,7 @@
 //! buffer follows what goes through it: an eighth of a second's worth, of which the system makes up to a quarter. It does so
 //! before the link is slow: a router's queue is full by the time that a write has to wait for it.
 //!
-//! And what has not been chosen yet is not late. Once a write had to wait, the connection counts as flushed only when the
+//! And what has not been chosen yet is not late. Where a write had to wait, the connection counts as flushed only when the
 //! kernel has room again, not when it has taken the last byte, and the next picture is chosen then: [`Gate`].
 
 use http_body::{Body, Frame, SizeHint};
@@ -91,6 +91,11 @@ impl Meter {
         self.size
     }
 
+    /// Whether a write had to wait lately, or the link is too new to tell.
+    fn is_slow(&self) -> bool {
+        self.blocked || self.ease < EASE
+    }
+
     /// Counts what was written; gives the new size of the buffer if there is one.
     fn wrote(&mut self, bytes: usize, now: Instant) -> Option<usize> {
         let pause = now.duration_since(std::mem::replace(&mut self.last, now));
@@ -152,7 +157,8 @@ pub struct Link {
 /// Whether a connection has room for something new. Clones are the same gate.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
-    /// A write had to wait, and the kernel has not had room since. Only the task of the connection looks at it.
+    /// Something was written to a slow link, and the kernel has not had room since. Only the task of the connection looks
+    /// at it.
     closed: Arc<AtomicBool>,
 }
 
@@ -228,6 +234,10 @@ impl Link {
             Poll::Ready(Ok(bytes)) => {
                 let size = self.meter.wrote(*bytes, Instant::now());
                 self.resize(size);
+                if self.meter.is_slow() {
+                    // What the kernel takes at once may be a second's worth, and another picture would wait behind it.
+                    self.gate.set_closed(true);
+                }
             }
             Poll::Ready(Err(_)) => {}
         }
@@ -448,5 +458,10 @@ mod tests {
         }
         tokio::time::timeout(Duration::from_secs(20), link.flush()).await.unwrap().unwrap();
         assert_eq!(given(0), 3, "there is room again");
+        assert!(link.meter.is_slow());
+        link.write_all(&[0]).await.unwrap();
+        assert_eq!(given(0), 3, "of a slow link that is asked for after each write");
+        tokio::time::timeout(Duration::from_secs(20), link.flush()).await.unwrap().unwrap();
+        assert_eq!(given(0), 4);
     }
 }

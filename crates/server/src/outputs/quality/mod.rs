@@ -22,8 +22,12 @@ const TOO_LATE: Duration = Duration::from_millis(600);
 /// The same for pictures that stand alone: the next one is the newest, so that skipping costs nothing but what is late.
 const TOO_LATE_ALONE: Duration = Duration::from_millis(300);
 
-/// A picture that stands alone gives way to a newer one when it would come so late, by what is known: see [`gives_way`].
-const WORN: Duration = Duration::from_millis(400);
+/// A picture that stands alone gives way to a newer one when it would come so late, by what is known: see [`gives_way`]. A
+/// hiccup of a sixth of a second loses nothing.
+const WORN: Duration = Duration::from_millis(500);
+
+/// The same while the link is known to be slow: what waits in it comes on top.
+const WORN_ALREADY: Duration = Duration::from_millis(300);
 
 /// Another quality that gives no picture in this time is not to be had: many cameras send a keyframe each ten seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -317,7 +321,8 @@ impl Follower {
     /// The newest picture instead of one that would be too old when it has gone over the link, if there is a newer one.
     fn newer_than(&mut self, delivery: Delivery, now: Monotonic) -> Delivery {
         let lag = now.since(ready_at(&delivery.unit.stamps));
-        if !self.pressure.is_settled() || !gives_way(lag, self.pressure.since_last(now)) {
+        let most = if self.pressure.was_late(now) { WORN_ALREADY } else { WORN };
+        if !self.pressure.is_settled() || !gives_way(lag, self.pressure.since_last(now), most) {
             return delivery;
         }
         self.shown.input.skip();
@@ -368,8 +373,8 @@ impl Follower {
 /// Whether a picture that waited for `lag` would come too late, as the one before it was taken `took` ago: it will take as
 /// long as that one to go over the link. Of that time the link was busy while something waited, which `lag` tells; a
 /// picture for which the viewer waited, and not it for the viewer, is not late however long the camera was silent.
-fn gives_way(lag: Duration, took: Duration) -> bool {
-    lag + took.min(lag * 2) > WORN
+fn gives_way(lag: Duration, took: Duration, most: Duration) -> bool {
+    lag + took.min(lag * 2) > most
 }
 
 /// When a unit was there for viewers to take.

@@ -36,6 +36,9 @@ const MAX_HOLD: Duration = Duration::from_secs(60);
 /// A better quality that was kept for so long was no mistake.
 const PROBATION: Duration = Duration::from_secs(10);
 
+/// For so long after a late picture the link counts as slow, also in another quality.
+const MEMORY: Duration = Duration::from_secs(3);
+
 /// Pictures remembered of a window, for fast cameras: a fifth of a second of them tells as much.
 const MAX_SAMPLES: usize = 256;
 
@@ -57,6 +60,8 @@ pub struct Pressure {
     settled: bool,
     /// When the last picture was taken.
     last: Option<Monotonic>,
+    /// When one was late, or came after others were missed.
+    late: Option<Monotonic>,
     /// The pictures of the window: when each was taken, whether it was late, and how many were missed before it.
     recent: VecDeque<(Monotonic, bool, u64)>,
     calm_since: Option<Monotonic>,
@@ -72,6 +77,7 @@ impl Pressure {
             since: now,
             settled: false,
             last: None,
+            late: None,
             recent: VecDeque::new(),
             calm_since: None,
             hold: HOLD,
@@ -91,6 +97,12 @@ impl Pressure {
         self.last.map_or(Duration::ZERO, |last| now.since(last))
     }
 
+    /// Whether a picture was late a short time ago.
+    #[must_use]
+    pub fn was_late(&self, now: Monotonic) -> bool {
+        self.late.is_some_and(|late| now.since(late) < MEMORY)
+    }
+
     /// A picture is taken `now` that was ready `lag` ago, and `missed` were skipped before it.
     pub fn note(&mut self, now: Monotonic, lag: Duration, missed: u64) -> Verdict {
         let took = self.since_last(now);
@@ -106,6 +118,7 @@ impl Pressure {
         }
         self.recent.push_back((now, late, missed));
         if late {
+            self.late = Some(now);
             self.calm_since = None;
             if self.is_lasting(now) || (missed > 0 && took > LONG) {
                 return Verdict::Worse;

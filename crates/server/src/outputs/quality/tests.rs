@@ -167,12 +167,13 @@ async fn who_asked_for_a_quality_is_not_moved_but_spared_what_is_too_late() {
 
 #[test]
 fn a_picture_gives_way_when_the_link_was_busy_and_not_when_the_camera_was_silent() {
-    let gives_way = |lag, took| gives_way(Duration::from_millis(lag), Duration::from_millis(took));
-    assert!(gives_way(300, 333), "a picture takes a third of a second");
-    assert!(gives_way(270, 140));
-    assert!(!gives_way(250, 42), "late, but what comes next takes no time");
-    assert!(!gives_way(1, 5000), "the first one after a pause of the camera");
-    assert!(!gives_way(90, 1000), "a hiccup while a slow camera is watched");
+    let gives_way =
+        |lag, took, most| gives_way(Duration::from_millis(lag), Duration::from_millis(took), most);
+    assert!(gives_way(300, 333, WORN), "a picture takes a third of a second");
+    assert!(gives_way(170, 140, WORN_ALREADY) && !gives_way(170, 140, WORN));
+    assert!(!gives_way(250, 42, WORN_ALREADY), "late, but what comes next takes no time");
+    assert!(!gives_way(1, 5000, WORN_ALREADY), "the first one after a pause of the camera");
+    assert!(!gives_way(90, 1000, WORN_ALREADY), "a hiccup while a slow camera is watched");
 }
 
 #[tokio::test]
