@@ -7,6 +7,7 @@
 #include "fakes.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,6 +21,9 @@
 #define TCPCAM_PORT 33330
 #define PICTURE_MAX 200000
 #define PEERS 5
+/* What a device that has closed a connection may still take of it: more than any kernel keeps in buffers. */
+#define FLOOD_MAX (64u * 1024 * 1024)
+#define FLOODS 10
 
 void app_main(void);
 
@@ -139,6 +143,24 @@ static void recover(void)
     must(atomic_load(&received) >= seen + 5, "no TCPCam pictures come after the bad luck is over");
 }
 
+/* A client that the device closes, for a count that is none, sends on and on. */
+static void flood(void)
+{
+    static const uint8_t endless[65536] = {'1', '2', '3', '5', 'x'};
+    struct timeval wait = {.tv_sec = 20};
+    size_t taken = 0;
+    int fd = dial();
+    must(fd >= 0, "a TCPCam client finds nobody");
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    ssize_t sent;
+    while ((sent = send(fd, endless, sizeof endless, MSG_NOSIGNAL)) > 0) {
+        taken += (size_t)sent;
+        must(taken < FLOOD_MAX, "a TCPCam client is read from for as long as it sends");
+    }
+    must(errno != EAGAIN, "a TCPCam client that sends nonsense is not closed");
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     unsigned seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 10;
@@ -163,6 +185,10 @@ int main(int argc, char **argv)
     atomic_store(&done, true);
     for (int i = 0; i < PEERS; i++) {
         pthread_join(peers[i], NULL);
+    }
+    for (int i = 0; i < FLOODS; i++) {
+        flood();
+        sleep_ms(200); /* for the device to have room for the next one */
     }
     fprintf(stderr,
             "shell-stress: %u Wi-Fi joins, %u connections, %u camera starts, %u pictures taken, %u sent, %u over TCPCam, "
