@@ -143,6 +143,25 @@ static void recover(void)
     must(atomic_load(&received) >= seen + 5, "no TCPCam pictures come after the bad luck is over");
 }
 
+/*
+ * An update stands still until the device gives it up, and then ends well: the stand-ins end the program if the device
+ * takes it. The next one begins.
+ */
+static void update_too_slow(void)
+{
+    atomic_store(&updates_stall, true);
+    for (int i = 0; i < 6000 && !atomic_load(&update_given_up); i++) {
+        sleep_ms(100);
+    }
+    must(atomic_load(&update_given_up), "an update that stands still is not given up");
+    unsigned before = atomic_load(&updates);
+    atomic_store(&updates_stall, false);
+    for (int i = 0; i < 6000 && atomic_load(&updates) < before + 2; i++) {
+        sleep_ms(100);
+    }
+    must(atomic_load(&updates) >= before + 2, "after an update that was given up no other one begins");
+}
+
 /* A client that the device closes, for a count that is none, sends on and on. */
 static void flood(void)
 {
@@ -182,6 +201,7 @@ int main(int argc, char **argv)
         sleep_ms(500 + chance(1000));
     }
     recover();
+    update_too_slow();
     atomic_store(&done, true);
     for (int i = 0; i < PEERS; i++) {
         pthread_join(peers[i], NULL);
