@@ -159,6 +159,9 @@ static void carry_out(shell *sh, const ch_action *action)
         sh->update_at = now_ms() + UPDATE_STEP_MS;
         sh->update_percent = 0;
         break;
+    case CH_DO_UPDATE_STOP:
+        sh->update_at = CH_NEVER;
+        break;
     case CH_DO_CONFIRM:
         sh->board.trial = false;
         sh->board.rolled_back = false;

@@ -167,9 +167,7 @@ static void tick(ch_device *d, ch_ms now)
         d->scan_until = CH_NEVER;
         ch_print_scan_end(d, "timeout");
     }
-    if (now >= d->update_until) {
-        ch_device_update_failed(d, "no progress for a minute");
-    }
+    ch_device_update_tick(d, now);
     if (d->trial && d->ws_live && now >= d->ws_since + CH_TRIAL_CONFIRM_MS) {
         d->trial = false;
         d->confirm_due = true;
@@ -374,6 +372,11 @@ bool ch_device_next(ch_device *d, ch_ms now, ch_action *action)
 {
     tick(d, now);
     *action = (ch_action){.client = -1};
+    if (due(&d->update_stop_due)) {
+        /* In the same call as it is given up: a shell with several tasks has no moment to choose the image between. */
+        action->kind = CH_DO_UPDATE_STOP;
+        return true;
+    }
     /* Ends of connections come before the return of the frames that they were sending. */
     if (link_next(d, action) || tcpcam_close_next(d, action) || return_next(d, action)) {
         return true;

@@ -109,7 +109,8 @@ static void update_progress(ch_device *d, ch_ms now, uint32_t percent)
     d->update_until = now + CH_UPDATE_TIMEOUT_MS;
 }
 
-void ch_device_update_failed(ch_device *d, const char *why)
+/* The update that loads is over. */
+static void update_failed(ch_device *d, const char *why)
 {
     d->update_report = true;
     d->update_until = CH_NEVER;
@@ -117,10 +118,19 @@ void ch_device_update_failed(ch_device *d, const char *why)
     ch_keep_reason(d->update_error, why == NULL ? "unknown" : why);
 }
 
+void ch_device_update_tick(ch_device *d, ch_ms now)
+{
+    if (now >= d->update_until) {
+        d->update_stop_due = !d->update_due; /* what the shell has not been told of, it never is */
+        d->update_due = false;
+        update_failed(d, "no progress for a minute");
+    }
+}
+
 void ch_device_update_event(ch_device *d, ch_ms now, const ch_event *event)
 {
-    if (d->update_state != CH_UPDATE_LOADING) {
-        return;
+    if (d->update_state != CH_UPDATE_LOADING || d->update_due) {
+        return; /* late, of one that is over */
     }
     if (event->kind == CH_EV_UPDATE_PROGRESS) {
         update_progress(d, now, event->number);
@@ -130,7 +140,7 @@ void ch_device_update_event(ch_device *d, ch_ms now, const ch_event *event)
         d->update_state = CH_UPDATE_RESTARTING;
         ch_device_reboot(d, now, false);
     } else {
-        ch_device_update_failed(d, event->text);
+        update_failed(d, event->text);
     }
 }
 

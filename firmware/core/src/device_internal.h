@@ -33,8 +33,8 @@ ch_ms ch_device_capture_deadline(const ch_device *d, ch_ms now);
 /* device_channel.c */
 void ch_device_text_in(ch_device *d, ch_ms now, const char *text, size_t len);
 bool ch_device_text_next(ch_device *d, ch_ms now, ch_action *action);
-/* The update that loads is over. */
-void ch_device_update_failed(ch_device *d, const char *why);
+/* Gives up an update that stands still. */
+void ch_device_update_tick(ch_device *d, ch_ms now);
 void ch_device_update_event(ch_device *d, ch_ms now, const ch_event *event);
 
 /* device_print.c: status lines */

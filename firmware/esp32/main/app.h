@@ -125,6 +125,8 @@ bool ota_is_trial(void);
 bool ota_was_taken_back(void);
 /* Copies the order and begins in a task of its own. For who holds the lock. */
 void ota_begin(const ch_update *update);
+/* The update that runs drops its image, as soon as its task looks, and tells nothing more. For who holds the lock. */
+void ota_stop(void);
 void ota_confirm(void);
 void ota_reboot(bool rollback);
 

@@ -135,6 +135,9 @@ static void carry_out_locked(const ch_action *action)
     case CH_DO_UPDATE:
         ota_begin(action->update);
         break;
+    case CH_DO_UPDATE_STOP:
+        ota_stop();
+        break;
     default:
         wifi_note(action);
         break;

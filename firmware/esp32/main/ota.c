@@ -27,6 +27,7 @@ static const char *TAG = "update";
 /* For the log to leave, and for a console to show it. */
 #define BEFORE_RESTART_MS 100
 #define ADVICE_UPDATE "The image that runs stays."
+#define GIVEN_UP "it was too slow and has been given up"
 
 #if CAMHERD_HAS_UPDATE_KEY
 extern const uint8_t key_start[] asm("_binary_update_key_pem_start");
@@ -37,8 +38,14 @@ static const uint8_t key_start[1];
 #define KEY_SIZE ((size_t)0)
 #endif
 
-static atomic_bool running;
-static ch_update order; /* not changed while `running` */
+/*
+ * Of the update and its task. From LOADING the core makes it STOPPED when it gives the update up, or the task makes it
+ * CHOOSING; the other one comes too late. The task makes it IDLE at its end.
+ */
+typedef enum phase { IDLE, LOADING, STOPPED, CHOOSING } phase;
+
+static _Atomic(phase) now_in;
+static ch_update order; /* not changed unless IDLE */
 static uint8_t chunk[CHUNK];
 
 bool ota_is_possible(void)
@@ -125,6 +132,9 @@ static const char *open_url(load *l)
 static const char *copy_all(load *l)
 {
     while (l->done < order.size) {
+        if (atomic_load(&now_in) == STOPPED) {
+            return GIVEN_UP;
+        }
         int len = esp_http_client_read(l->http, (char *)chunk, CHUNK);
         if (len <= 0) {
             return "the image ended early";
@@ -153,6 +163,16 @@ static const char *check_sum(load *l)
     return memcmp(sum, order.sha256, SHA256_SIZE) == 0 ? NULL : "the image is not the one that was announced";
 }
 
+/*
+ * Whether the image may be chosen. The core has just heard of 100 % and waits another minute, many times what choosing
+ * takes; if it had given up before that, this task has been stopped.
+ */
+static bool may_choose(void)
+{
+    phase loading = LOADING;
+    return atomic_compare_exchange_strong(&now_in, &loading, CHOOSING);
+}
+
 static const char *write_image(load *l, const esp_partition_t *slot)
 {
     if (order.size > slot->size) {
@@ -163,6 +183,7 @@ static const char *write_image(load *l, const esp_partition_t *slot)
     }
     const char *why = copy_all(l);
     why = why != NULL ? why : check_sum(l);
+    why = why != NULL || may_choose() ? why : GIVEN_UP;
     if (why != NULL) {
         app_check(esp_ota_abort(l->ota), "dropping the image", ADVICE_UPDATE);
         return why;
@@ -209,26 +230,38 @@ static void run(void *unused)
     if (why != NULL) {
         ESP_LOGE(TAG, "%s. %s", why, ADVICE_UPDATE);
     }
-    atomic_store(&running, false);
-    app_event(&event);
+    /* Both at once: between them the core could begin another update and take this one's end for its end. */
+    app_lock();
+    if (atomic_exchange(&now_in, IDLE) != STOPPED) {
+        ch_device_event(app_device(), now_ms(), &event);
+    }
+    app_unlock();
+    app_wake();
     vTaskDelete(NULL);
 }
 
 void ota_begin(const ch_update *wanted)
 {
     const char *why = NULL;
-    if (atomic_exchange(&running, true)) {
-        why = "the update before is still ending; try again in a minute";
+    if (atomic_load(&now_in) != IDLE) {
+        why = "an earlier update is ending; try later or restart the device";
     } else {
         order = *wanted;
+        atomic_store(&now_in, LOADING);
         if (xTaskCreate(run, "update", STACK_UPDATE, NULL, PRIORITY_UPDATE, NULL) != pdPASS) {
-            atomic_store(&running, false);
+            atomic_store(&now_in, IDLE);
             why = "too little memory; restart the device and try again";
         }
     }
     if (why != NULL) {
         ch_device_event(app_device(), now_ms(), &(ch_event){.kind = CH_EV_UPDATE_FAILED, .text = why});
     }
+}
+
+void ota_stop(void)
+{
+    phase loading = LOADING;
+    (void)atomic_compare_exchange_strong(&now_in, &loading, STOPPED);
 }
 
 void ota_confirm(void)

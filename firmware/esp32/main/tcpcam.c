@@ -24,6 +24,11 @@ static const char *TAG = "tcpcam";
 #define LOOK_S 1
 /* PIN and count are a few bytes. */
 #define INPUT_SIZE 64
+/*
+ * Reads of what a client that is closed still said: all that the receive window lets it send without an answer. One
+ * that goes on sending must not keep the task, and the lock.
+ */
+#define LATE_READS (CONFIG_LWIP_TCP_WND_DEFAULT / INPUT_SIZE)
 
 typedef struct peer {
     int fd;
@@ -94,7 +99,7 @@ void tcpcam_close(int client)
     }
     (void)shutdown(p->fd, SHUT_WR);
     /* What came late is read: unread, it would be answered by a reset, which takes back the last frame. */
-    while (recv(p->fd, rest, sizeof rest, MSG_DONTWAIT) > 0) {
+    for (int i = 0; i < LATE_READS && recv(p->fd, rest, sizeof rest, MSG_DONTWAIT) > 0; i++) {
     }
     forget(client);
     wake();

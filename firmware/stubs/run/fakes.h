@@ -23,6 +23,11 @@ bool is_picture(const uint8_t *data, size_t len);
 extern atomic_uint frames_sent, texts_sent, connections, wifi_joins, pictures_taken, driver_starts, updates;
 /* Faults happen while this is set. */
 extern atomic_bool chaos;
+/*
+ * While set, updates stand still before their last bytes until the device tells the server that it gives one up. Then
+ * the image ends well, and must not be taken all the same.
+ */
+extern atomic_bool updates_stall, update_given_up;
 /* Typed on the console. */
 void type_line(const char *line);
 /* The sensor, chosen before the start. */

@@ -7,6 +7,7 @@
 #include "fakes.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,6 +21,9 @@
 #define TCPCAM_PORT 33330
 #define PICTURE_MAX 200000
 #define PEERS 5
+/* What a device that has closed a connection may still take of it: more than any kernel keeps in buffers. */
+#define FLOOD_MAX (64u * 1024 * 1024)
+#define FLOODS 10
 
 void app_main(void);
 
@@ -139,6 +143,43 @@ static void recover(void)
     must(atomic_load(&received) >= seen + 5, "no TCPCam pictures come after the bad luck is over");
 }
 
+/*
+ * An update stands still until the device gives it up, and then ends well: the stand-ins end the program if the device
+ * takes it. The next one begins.
+ */
+static void update_too_slow(void)
+{
+    atomic_store(&updates_stall, true);
+    for (int i = 0; i < 6000 && !atomic_load(&update_given_up); i++) {
+        sleep_ms(100);
+    }
+    must(atomic_load(&update_given_up), "an update that stands still is not given up");
+    unsigned before = atomic_load(&updates);
+    atomic_store(&updates_stall, false);
+    for (int i = 0; i < 6000 && atomic_load(&updates) < before + 2; i++) {
+        sleep_ms(100);
+    }
+    must(atomic_load(&updates) >= before + 2, "after an update that was given up no other one begins");
+}
+
+/* A client that the device closes, for a count that is none, sends on and on. */
+static void flood(void)
+{
+    static const uint8_t endless[65536] = {'1', '2', '3', '5', 'x'};
+    struct timeval wait = {.tv_sec = 20};
+    size_t taken = 0;
+    int fd = dial();
+    must(fd >= 0, "a TCPCam client finds nobody");
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    ssize_t sent;
+    while ((sent = send(fd, endless, sizeof endless, MSG_NOSIGNAL)) > 0) {
+        taken += (size_t)sent;
+        must(taken < FLOOD_MAX, "a TCPCam client is read from for as long as it sends");
+    }
+    must(errno != EAGAIN, "a TCPCam client that sends nonsense is not closed");
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     unsigned seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 10;
@@ -160,9 +201,14 @@ int main(int argc, char **argv)
         sleep_ms(500 + chance(1000));
     }
     recover();
+    update_too_slow();
     atomic_store(&done, true);
     for (int i = 0; i < PEERS; i++) {
         pthread_join(peers[i], NULL);
+    }
+    for (int i = 0; i < FLOODS; i++) {
+        flood();
+        sleep_ms(200); /* for the device to have room for the next one */
     }
     fprintf(stderr,
             "shell-stress: %u Wi-Fi joins, %u connections, %u camera starts, %u pictures taken, %u sent, %u over TCPCam, "

@@ -11,6 +11,7 @@
 #include <string.h>
 
 atomic_uint updates;
+atomic_bool updates_stall, update_given_up;
 
 #define IMAGE_SIZE 100000 /* bytes */
 
@@ -59,11 +60,15 @@ int esp_http_client_get_status_code(esp_http_client_handle_t client)
 int esp_http_client_read(esp_http_client_handle_t client, char *buffer, int len)
 {
     int part = client->left < len ? client->left : len;
-    /* It always breaks off, so that the device does not restart. */
+    bool stalls = atomic_load(&updates_stall) && client->left == part;
     sleep_ms(20);
+    while (stalls && !atomic_load(&update_given_up)) {
+        sleep_ms(100);
+    }
     memset(buffer, 1, (size_t)part);
     client->left -= part;
-    return client->left == 0 ? -1 : part;
+    /* Others always break off, so that the device does not restart. */
+    return client->left == 0 && !stalls ? -1 : part;
 }
 
 esp_err_t esp_http_client_close(esp_http_client_handle_t client)
@@ -124,7 +129,7 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
 esp_err_t esp_ota_end(esp_ota_handle_t handle)
 {
     (void)handle;
-    broken("an image that broke off was taken");
+    broken("an image that broke off or was given up was taken");
 }
 
 esp_err_t esp_ota_abort(esp_ota_handle_t handle)
@@ -137,7 +142,7 @@ esp_err_t esp_ota_abort(esp_ota_handle_t handle)
 esp_err_t esp_ota_set_boot_partition(const esp_partition_t *partition)
 {
     (void)partition;
-    return ESP_OK;
+    broken("an image that broke off or was given up was chosen");
 }
 
 esp_err_t esp_ota_mark_app_valid_cancel_rollback(void)

@@ -248,11 +248,20 @@ int esp_websocket_client_send_bin(esp_websocket_client_handle_t c, const char *d
     return sent;
 }
 
+static bool says(const char *data, int len, const char *what)
+{
+    return memmem(data, (size_t)len, what, strlen(what)) != NULL;
+}
+
 int esp_websocket_client_send_text(esp_websocket_client_handle_t c, const char *data, int len, TickType_t timeout)
 {
     (void)timeout;
     if (len < 2 || data[0] != '{' || data[len - 1] != '}') {
         broken("a text message is no JSON object");
+    }
+    /* The second one is the answer to an update that follows, if the first one was lost with a connection. */
+    if (says(data, len, "no progress for a minute") || says(data, len, "an earlier update is ending")) {
+        atomic_store(&update_given_up, true);
     }
     int sent = send_it(c, len);
     if (sent == len) {

@@ -285,6 +285,7 @@ static void an_update_that_fails_leaves_the_device_working(void **state)
     (void)state;
     rig_streaming(&r);
     rig_text(&r, update);
+    rig_run(&r);
     rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_FAILED, .text = "the signature does not fit"});
     rig_run(&r);
     assert_non_null(strstr(r.text, "\"state\":\"failed\",\"error\":\"the signature does not fit\""));
@@ -292,9 +293,11 @@ static void an_update_that_fails_leaves_the_device_working(void **state)
     rig_pass(&r, 1000);
     assert_true(r.ws_frames > 20);
     /* It may be tried again, and one that stands still ends by itself. */
+    assert_int_equal(r.counts[CH_DO_UPDATE_STOP], 0);
     rig_text(&r, update);
     rig_pass(&r, CH_UPDATE_TIMEOUT_MS + 10);
     assert_int_equal(r.d.update_state, CH_UPDATE_FAILED);
+    assert_int_equal(r.counts[CH_DO_UPDATE_STOP], 1);
     rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_DONE});
     assert_int_equal(r.d.update_state, CH_UPDATE_FAILED);
     r.d.board.has_update = false;
@@ -321,6 +324,43 @@ static void an_update_that_trickles_does_not_keep_the_camera_dark(void **state)
     rig_pass(&r, 2000);
     assert_int_equal(r.d.update_state, CH_UPDATE_FAILED);
     assert_true(r.ws_frames > 10);
+}
+
+/* A shell with several tasks must not be able to choose the image between the giving up and hearing of it. */
+static void an_update_is_stopped_in_the_call_that_gives_it_up(void **state)
+{
+    ch_action action;
+    (void)state;
+    rig_streaming(&r);
+    rig_text(&r, update);
+    rig_run(&r);
+    r.now += CH_UPDATE_TIMEOUT_MS - 1;
+    rig_run(&r);
+    assert_int_equal(r.d.update_state, CH_UPDATE_LOADING);
+    /* Whatever else is due: */
+    rig_line(&r, "stream set host b");
+    rig_line(&r, "cam dump");
+    r.now++;
+    assert_true(ch_device_next(&r.d, r.now, &action));
+    assert_int_equal(action.kind, CH_DO_UPDATE_STOP);
+    rig_pass(&r, 2 * CH_UPDATE_TIMEOUT_MS);
+    assert_int_equal(r.counts[CH_DO_UPDATE_STOP], 0); /* it came once */
+    assert_int_equal(r.counts[CH_DO_UPDATE], 1);
+}
+
+static void only_an_update_that_was_begun_is_stopped_or_ends(void **state)
+{
+    (void)state;
+    rig_streaming(&r);
+    rig_text(&r, update);
+    rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_FAILED, .text = "of the one before"});
+    rig_event(&r, (ch_event){.kind = CH_EV_UPDATE_DONE});
+    assert_int_equal(r.d.update_state, CH_UPDATE_LOADING);
+    r.now += CH_UPDATE_TIMEOUT_MS;
+    rig_run(&r);
+    assert_int_equal(r.d.update_state, CH_UPDATE_FAILED);
+    assert_int_equal(r.counts[CH_DO_UPDATE], 0);
+    assert_int_equal(r.counts[CH_DO_UPDATE_STOP], 0);
 }
 
 static void a_new_image_must_prove_itself(void **state)
@@ -420,6 +460,8 @@ int test_device(void)
         cmocka_unit_test(an_update_runs_and_restarts),
         cmocka_unit_test(an_update_that_fails_leaves_the_device_working),
         cmocka_unit_test(an_update_that_trickles_does_not_keep_the_camera_dark),
+        cmocka_unit_test(an_update_is_stopped_in_the_call_that_gives_it_up),
+        cmocka_unit_test(only_an_update_that_was_begun_is_stopped_or_ends),
         cmocka_unit_test(a_new_image_must_prove_itself),
         cmocka_unit_test(a_server_is_found_when_none_is_set),
         cmocka_unit_test(old_events_mean_nothing),

@@ -50,9 +50,10 @@ typedef enum ch_action_kind {
     CH_DO_TCPCAM_STOP,   /* stop listening */
     CH_DO_TCPCAM_SEND,   /* client, data, len, more; ch_device_tcpcam_sent once the socket took some, now or later */
     CH_DO_TCPCAM_CLOSE,  /* client: close it, its number is free again, what it was given to send is void */
-    CH_DO_UPDATE,  /* update: fetch, verify, write, in the background; ends an earlier one; answer CH_EV_UPDATE_... */
-    CH_DO_CONFIRM, /* this image is good, do not roll back */
-    CH_DO_REBOOT   /* rollback: first mark this image as bad */
+    CH_DO_UPDATE,      /* update: fetch, verify, write, in the background; answer CH_EV_UPDATE_... */
+    CH_DO_UPDATE_STOP, /* the update was given up: its image must not be started, nor an event of it be told any more */
+    CH_DO_CONFIRM,     /* this image is good, do not roll back */
+    CH_DO_REBOOT       /* rollback: first mark this image as bad */
 } ch_action_kind;
 
 typedef struct ch_action {
@@ -168,7 +169,7 @@ typedef struct ch_device {
     /* update and restart */
     ch_update update;
     ch_update_state update_state;
-    bool update_due, update_report, confirm_due, trial;
+    bool update_due, update_stop_due, update_report, confirm_due, trial;
     uint8_t update_percent;
     char update_error[CH_REASON_MAX + 1];
     ch_ms update_until, reboot_at;
