@@ -61,6 +61,8 @@ pub(crate) struct Rendition {
 struct Inner {
     ring: Ring,
     readers: Readers,
+    /// Readers that have come so far.
+    joined: u64,
     run: Run,
     /// Whether the writer of `run` is at work.
     written: bool,
@@ -139,6 +141,7 @@ impl Rendition {
             inner: Mutex::new(Inner {
                 ring: Ring::new(limits),
                 readers: Readers::default(),
+                joined: 0,
                 run: 0,
                 written: false,
                 ended: None,
@@ -167,6 +170,7 @@ impl Rendition {
             other => other,
         };
         let reader = ReaderState { slot: inner.readers.add(want), cursor, run: inner.run, state_version: 0 };
+        inner.joined += 1;
         let waker = inner.demand_waker.take();
         drop(guard);
         wake(waker);
@@ -363,6 +367,10 @@ impl Rendition {
 
     pub(crate) fn readers(&self) -> usize {
         lock(&self.inner).readers.count()
+    }
+
+    pub(crate) fn joined(&self) -> u64 {
+        lock(&self.inner).joined
     }
 
     /// Bytes and units that the ring holds.

@@ -62,6 +62,12 @@ impl Writer {
         self.rendition.readers()
     }
 
+    /// How many readers have come so far: it tells of one who came and left since it was last looked at.
+    #[must_use]
+    pub fn joined(&self) -> u64 {
+        self.rendition.joined()
+    }
+
     /// Ends the run and frees what the ring holds, unless somebody reads: one step, so that a reader
     /// who joins in this moment either keeps the run alive or starts a new one.
     #[must_use]

@@ -36,6 +36,8 @@ impl Default for Demand {
 struct Unread {
     until: Instant,
     look: Instant,
+    /// [`Writer::joined`] when it was looked last.
+    joined: u64,
 }
 
 impl Demand {
@@ -52,11 +54,17 @@ impl Demand {
                     return Wish::Keyframe;
                 }
                 let now = Instant::now();
-                self.unread = Some(Unread { until: now + self.linger, look: now + LOOK });
+                let joined = writer.joined();
+                self.unread = Some(Unread { until: now + self.linger, look: now + LOOK, joined });
                 continue;
             };
             sleep_until(unread.look.min(unread.until)).await;
             let now = Instant::now();
+            let joined = writer.joined();
+            if std::mem::replace(&mut unread.joined, joined) != joined {
+                // A program that asks for one picture after the other is gone again at each look.
+                unread.until = now + self.linger;
+            }
             if writer.readers() == 0 && now < unread.until {
                 unread.look = now + LOOK;
                 continue;
@@ -162,6 +170,19 @@ mod tests {
         drop(subscription);
         assert!(timeout(LOOK, sized.changed(&writer)).await.is_err(), "nobody is no other wish");
         assert_eq!(sized.want(), Want { size, ..want });
+    }
+
+    #[tokio::test]
+    async fn what_is_read_for_a_moment_now_and_then_goes_on() {
+        let (stream, subscription, writer) = rendition();
+        drop(subscription);
+        let mut demand = Demand { linger: Duration::from_secs(1), unread: None };
+        for _ in 0..6 {
+            drop(reader(&stream));
+            let next = timeout(demand.linger / 3, demand.next(&writer)).await;
+            assert!(!matches!(next, Ok(Wish::End)), "it ended for one who reads all the time");
+        }
+        assert_eq!(timeout(LINGER * 2, demand.next(&writer)).await, Ok(Wish::End));
     }
 
     #[tokio::test]
