@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,8 @@ ServerFactory = Callable[..., Server]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Under nohup what is started here would not hear that its terminal is gone, which is tested.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.addinivalue_line("markers", "npm: needs npm and its registry, or npm's cache of it")
 
 

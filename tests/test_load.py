@@ -36,7 +36,8 @@ def test_slow_jpeg_viewer_harms_nobody_and_resumes_at_the_newest(server):
     with (
         RunningCamera(server, "door", fps=20, draw=lambda number: large[number % 10]),
         open_socket(server, "/ws/jpeg?stream=door&meta=1") as quick,
-        RawWebSocket(server.address, "/ws/jpeg?stream=door&meta=1", receive_buffer=4096) as slow,
+        # One that names its quality keeps it, and with it the numbers of its pictures.
+        RawWebSocket(server.address, "/ws/jpeg?stream=door&meta=1&quality=high", receive_buffer=4096) as slow,
     ):
         eventually(lambda: server.stream("door")["viewers"] == 2, "both viewers")
         # 80 pictures, 4 s: several times what socket buffers hold. Nobody reads `slow` meanwhile.
