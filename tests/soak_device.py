@@ -47,6 +47,9 @@ EVERY = 20.0
 BACKOFF_FIRST, BACKOFF_MOST, STABLE = 1.0, 30.0, 10.0
 #: What a reconnect may take besides the wait, in seconds.
 MOST_CONNECTING = 1.0
+#: While nothing goes through, the device comes down to a picture a second: the next one is due after at most that time;
+#: and what it takes to see it on the console, in seconds.
+LOWEST_INTERVAL, MOST_ANSWERING = 1.0, 0.5
 #: How old a picture may be when it is sent, and what its way and the measurement add, in seconds.
 MOST_AGE, AGE_SLACK = 1.0, 0.25
 #: Pictures of the begin of a stop have left the device: they lie in the buffers of the kernel. In seconds.
@@ -268,8 +271,8 @@ class Course:
         sample, anew = eventually(lambda: self.connected(outage), f"the device is back: {outage}", PATIENCE)
         took = max(0.0, sample.answered - outage.back)
         if not anew:
-            self.outages.append(f"{outage.what}: the connection held, sends again after {took:.2f} s")
-            bound = MOST_CONNECTING
+            self.outages.append(f"{outage.what}: the connection held, sends again after {took:.2f} s (bound {LOWEST_INTERVAL:g} + {MOST_ANSWERING:g} s)")
+            bound = LOWEST_INTERVAL + MOST_ANSWERING
         else:
             ups = [s.asked for s in self.samples if s.ws == "up" and s.connects == outage.connects]
             lost = max(ups[-1], outage.begun)
