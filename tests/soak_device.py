@@ -271,7 +271,10 @@ class Course:
         sample, anew = eventually(lambda: self.connected(outage), f"the device is back: {outage}", PATIENCE)
         took = max(0.0, sample.answered - outage.back)
         if not anew:
-            self.outages.append(f"{outage.what}: the connection held, sends again after {took:.2f} s (bound {LOWEST_INTERVAL:g} + {MOST_ANSWERING:g} s)")
+            self.outages.append(
+                f"{outage.what}: the connection held, sends again after {took:.2f} s (bound {LOWEST_INTERVAL:g} + "
+                f"{MOST_ANSWERING:g} s)"
+            )
             bound = LOWEST_INTERVAL + MOST_ANSWERING
         else:
             ups = [s.asked for s in self.samples if s.ws == "up" and s.connects == outage.connects]
