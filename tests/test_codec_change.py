@@ -38,6 +38,11 @@ def pusher(server: Server, kind: int) -> RunningPusher:
     return RunningPusher(push_address(server), 1, kind, payload=payload)
 
 
+def wait_free(server: Server) -> None:
+    """Waits until the server knows that the camera before has left: a second one beside it is refused."""
+    eventually(lambda: server.status()["camera_clients"] == 0, "the one before has left")
+
+
 def size(jpeg: bytes) -> tuple[int, int]:
     height, width = jpegs.decode(jpeg).shape[:2]
     return width, height
@@ -67,6 +72,7 @@ def test_viewers_of_jpeg_get_the_cameras_own_when_it_sends_them(server: Server, 
     viewers: list[PacedViewer] = []
     try:
         for kind in kinds:
+            wait_free(server)
             with pusher(server, kind) as camera:
                 server.wait_live(NAME)
                 viewers = viewers or [
@@ -97,6 +103,7 @@ def test_viewers_of_video_get_the_cameras_own_when_it_sends_it(server: Server, k
     viewers: list[PacedViewer] = []
     try:
         for kind in kinds:
+            wait_free(server)
             with pusher(server, kind):
                 server.wait_live(NAME)
                 viewers = viewers or [PacedViewer(server, "/stream1?quality=high")]
