@@ -109,6 +109,7 @@ def test_the_player_shows_the_quality_and_why(server: Server, browser) -> None:
     with RunningCamera(server, "door", size=SMALL):
         server.wait_live("door")
         visit = browser.open(f"{server.http}/watch?stream=door")
+        eventually(lambda: visit.stats().get("quality") == "high", "it plays", 20)
         visit.page.evaluate("document.querySelector('camherd-player').quality = 'low'")
         eventually(lambda: "too small" in visit.stats()["quality_reason"], "the reason", 20)
         assert visit.stats()["quality"] == "high"
